@@ -1,0 +1,20 @@
+//! The run time of kafka-rpc; users depend on the `kafka-rpc` crate, which re-exports what they need.
+//!
+//! Pure parts first, shells after: [`wire`] is functions on bytes, `client` holds a call until it
+//! ends, `server` takes a command to its reply, and `transport` is the one narrow trait over Kafka
+//! that both stand on.
+
+mod client;
+pub mod codegen;
+mod error;
+mod operation;
+mod park;
+mod server;
+mod service;
+pub mod transport;
+pub mod wire;
+
+pub use client::{Binding, Call, Client};
+pub use error::{CallError, Code, Outcome, RpcError};
+pub use operation::Operation;
+pub use service::{Descriptor, Dispatch, Method, Service, ServiceClient, ServiceServer};

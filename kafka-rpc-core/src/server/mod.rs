@@ -1,0 +1,1 @@
+//! Takes a command to its reply.

@@ -1,0 +1,1 @@
+//! A whole broker in memory.

@@ -1,0 +1,1 @@
+//! Typed RPC over Apache Kafka.
