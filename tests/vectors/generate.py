@@ -226,6 +226,8 @@ tolerated("reply", "reply-reserved-set",
           array(*made[0], mapping(("trace", text("x"))), uint(4), b"\xc2"), made[1])
 made = reply(status=13, outcome=2, message=None, code="Internal")
 tolerated("reply", "reply-error-without-message", array(*made[0]), made[1])
+made = reply(status=13, outcome=2, code="Internal")
+tolerated("reply", "reply-error-shortest", array(*made[0][:6]), made[1], server="")
 
 # Cancels.
 envelope("cancel", "cancel-plain", cancel())

@@ -33,17 +33,6 @@ impl<'a> Elements<'a> {
         }
     }
 
-    /// Refuses an envelope with fewer elements.
-    pub(super) fn require(&self, count: u32) -> Result<(), Fault> {
-        if self.count < count {
-            return Err(Fault::invalid(format!(
-                "the envelope has {} elements, fewer than the {count} that are required",
-                self.count
-            )));
-        }
-        Ok(())
-    }
-
     /// Reads the next element.
     pub(super) fn next(&mut self, name: &'static str) -> Result<Element<'a>, Fault> {
         let index = self.next;

@@ -60,7 +60,6 @@ pub struct StageTimes {
 
 impl<'a> Reply<'a> {
     pub(super) fn read(mut elements: Elements<'a>) -> Result<Self, Fault> {
-        elements.require(7)?;
         let call_id = elements.next("call id")?.call_id()?;
         let status = elements.next("status")?.u64()?;
         let outcome = Outcome::from_number(elements.next("outcome")?.u64()?);
