@@ -33,17 +33,6 @@ impl<'a> Elements<'a> {
         }
     }
 
-    /// Refuses an envelope with fewer elements.
-    pub(super) fn require(&self, count: u32) -> Result<(), Fault> {
-        if self.count < count {
-            return Err(Fault::invalid(format!(
-                "the envelope has {} elements, fewer than the {count} that are required",
-                self.count
-            )));
-        }
-        Ok(())
-    }
-
     /// Reads the next element.
     pub(super) fn next(&mut self, name: &'static str) -> Result<Element<'a>, Fault> {
         let index = self.next;
@@ -156,21 +145,20 @@ impl<'a> Element<'a> {
 
     pub(super) fn reply_address(self) -> Result<ReplyAddress<'a>, Fault> {
         ReplyAddress::read(self.token, self.children)
-            .ok_or_else(|| self.unlike("nil, or an array of a topic's name and a partition"))
+            .ok_or_else(|| self.wrong("is neither nil nor a topic's name and a partition"))
     }
 
     /// The first `N` numbers of an array, however many there are; 0 for those that are missing.
     pub(super) fn numbers<const N: usize>(self) -> Result<[u64; N], Fault> {
-        const EXPECTED: &str = "an array of unsigned integers";
         let Token::Array(count) = self.token else {
-            return Err(self.unlike(EXPECTED));
+            return Err(self.unlike("an array of unsigned integers"));
         };
         let mut children = self.children;
         let mut numbers = [0; N];
         for number in numbers.iter_mut().take(count as usize) {
             match children.token()? {
                 Token::Uint(value) => *number = value,
-                _ => return Err(self.wrong(format_args!("holds something besides {EXPECTED}"))),
+                _ => return Err(self.wrong("holds something that is no unsigned integer")),
             }
         }
         Ok(numbers)

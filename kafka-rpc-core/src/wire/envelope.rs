@@ -110,7 +110,6 @@ pub(super) fn begin(out: &mut Vec<u8>, count: u8, kind: u64, call_id: CallId) {
 
 impl<'a> Command<'a> {
     fn read(mut elements: Elements<'a>) -> Result<Self, Fault> {
-        elements.require(10)?;
         Ok(Self {
             call_id: elements.next("call id")?.call_id()?,
             service: elements.next("service")?.str(MAX_METHOD_BYTES)?,
@@ -175,7 +174,6 @@ impl fmt::Debug for Command<'_> {
 
 impl<'a> Cancel<'a> {
     fn read(mut elements: Elements<'a>) -> Result<Self, Fault> {
-        elements.require(5)?;
         Ok(Self {
             call_id: elements.next("call id")?.call_id()?,
             service: elements.next("service")?.str(MAX_METHOD_BYTES)?,

@@ -21,10 +21,10 @@ pub const MAX_METADATA_ENTRIES: usize = 64;
 /// All names and values of a record's metadata together.
 pub const MAX_METADATA_BYTES: usize = 8192;
 
-/// The text of an error; a server cuts a longer one.
+/// The text of an error; a longer one is cut as it is written.
 pub const MAX_MESSAGE_BYTES: usize = 4096;
 
-/// The id of a server.
+/// The id of a server; a longer one is cut as it is written.
 pub const MAX_SERVER_BYTES: usize = 256;
 
 /// A call's time budget, in milliseconds; a server reads a larger one as this.

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::elements::{CANCEL, REPLY};
-use super::read::{Reader, Token};
+use super::elements::{CANCEL, Elements, REPLY};
 use super::{CallId, ReplyAddress};
 use crate::Code;
 
@@ -24,12 +23,12 @@ pub struct Malformed<'a> {
 
 impl<'a> Malformed<'a> {
     pub(super) fn new(value: &'a [u8], fault: Fault) -> Self {
-        let salvage = Salvage::from(value);
+        let (call_id, reply_to) = salvage(value).unzip();
         Self {
             code: fault.code,
             reason: fault.reason,
-            call_id: salvage.call_id,
-            reply_to: salvage.reply_to,
+            call_id,
+            reply_to: reply_to.flatten(),
         }
     }
 }
@@ -64,49 +63,27 @@ impl Fault {
     }
 }
 
-#[derive(Default)]
-struct Salvage<'a> {
-    call_id: Option<CallId>,
-    reply_to: Option<ReplyAddress<'a>>,
+/// Reads the elements that every version keeps where they are, as far as the bytes allow.
+///
+/// This is safe even where the preflight has failed: nothing recurses, each read is within bounds,
+/// and what is found only addresses a refusal, which a server sends to allowed topics alone.
+fn salvage(value: &[u8]) -> Option<(CallId, Option<ReplyAddress<'_>>)> {
+    let mut elements = Elements::new(value).ok()?;
+    elements.next("version").ok()?.u64().ok()?;
+    let kind = elements.next("kind").ok()?.u64().ok()?;
+    elements.next("critical flags").ok()?;
+    let call_id = elements.next("call id").ok()?.call_id().ok()?;
+    let reply_to = match kind {
+        // Neither is ever answered, lest two servers answer each other.
+        REPLY | CANCEL => None,
+        _ => salvage_address(elements),
+    };
+    Some((call_id, reply_to))
 }
 
-impl<'a> Salvage<'a> {
-    /// Reads the elements that every version keeps where they are, as far as the bytes allow.
-    ///
-    /// This is safe even where the preflight has failed: nothing recurses or allocates, each read
-    /// is within bounds, and whatever is found is only used to address a refusal, which the server
-    /// sends to allowed topics alone.
-    fn from(value: &'a [u8]) -> Self {
-        let mut salvage = Self::default();
-        salvage.read(value);
-        salvage
+fn salvage_address(mut elements: Elements<'_>) -> Option<ReplyAddress<'_>> {
+    for name in ["service", "service version", "method", "arguments"] {
+        elements.next(name).ok()?;
     }
-
-    fn read(&mut self, value: &'a [u8]) -> Option<()> {
-        let mut reader = Reader::new(value);
-        let Token::Array(count) = reader.token().ok()? else {
-            return None;
-        };
-        let mut kind = None;
-        for index in 0..count {
-            let token = reader.token().ok()?;
-            match (index, token) {
-                (0, Token::Uint(_version)) => {}
-                (1, Token::Uint(number)) => kind = Some(number),
-                (0 | 1, _) => return None,
-                (3, Token::Bin(bytes)) => self.call_id = Some(CallId::from_slice(bytes)?),
-                (3, _) => return None,
-                // A reply or a cancel is never answered, lest two servers answer each other.
-                (8, _) if kind != Some(REPLY) && kind != Some(CANCEL) => {
-                    self.reply_to = ReplyAddress::read(token, reader);
-                }
-                _ => {}
-            }
-            if index == 8 {
-                break;
-            }
-            reader.skip_children(token).ok()?;
-        }
-        Some(())
-    }
+    elements.next("reply address").ok()?.reply_address().ok()
 }

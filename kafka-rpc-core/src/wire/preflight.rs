@@ -37,9 +37,9 @@ impl std::error::Error for PreflightError {}
 
 /// Checks that `bytes` are exactly one MessagePack value which is safe to decode.
 ///
-/// It takes one pass and no heap. What passes can't overflow a decoder's stack, and all counts
-/// together promise no more values than there are bytes, so a decoder that trusts them reserves
-/// memory in proportion to the document.
+/// It takes one pass and no heap. What passes can't overflow a decoder's stack, and every count is
+/// kept by values that are there, so a decoder that trusts it reserves memory in proportion to the
+/// document.
 ///
 /// # Errors
 /// The document is empty, lies about a length, nests deeper than [`MAX_DEPTH`], uses the reserved
@@ -49,20 +49,13 @@ pub fn preflight(bytes: &[u8]) -> Result<(), PreflightError> {
         return Err(PreflightError::Empty);
     }
     let mut reader = Reader::new(bytes);
-    // How many values each open container still wants, and all of them together.
+    // How many values each open container still wants.
     let mut open = [0_u64; MAX_DEPTH];
     let mut depth = 0;
-    let mut owed = 0;
     loop {
         if let Some(children) = reader.token()?.children() {
             *open.get_mut(depth).ok_or(PreflightError::TooDeep)? = children;
             depth += 1;
-            owed += children;
-            // Each value owed takes a byte at least. A check of each container by itself would let
-            // nested ones promise the same bytes over and over.
-            if owed > reader.remaining() as u64 {
-                return Err(PreflightError::Truncated);
-            }
         }
         while depth > 0 && open[depth - 1] == 0 {
             depth -= 1;
@@ -71,7 +64,6 @@ pub fn preflight(bytes: &[u8]) -> Result<(), PreflightError> {
             break;
         }
         open[depth - 1] -= 1;
-        owed -= 1;
     }
     match reader.remaining() {
         0 => Ok(()),

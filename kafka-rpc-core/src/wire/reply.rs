@@ -9,7 +9,7 @@ use super::malformed::Fault;
 use super::{CallId, write};
 use crate::{Code, Outcome};
 
-/// The status of a value; between these two and above are the numbers of [`Code`].
+/// The status of a value; the numbers besides these two are those of [`Code`].
 const VALUE: u64 = 0;
 /// The status of the method's own error.
 const APP: u64 = 100;
@@ -60,57 +60,52 @@ pub struct StageTimes {
 
 impl<'a> Reply<'a> {
     pub(super) fn read(mut elements: Elements<'a>) -> Result<Self, Fault> {
-        elements.require(7)?;
         let call_id = elements.next("call id")?.call_id()?;
         let status = elements.next("status")?.u64()?;
         let outcome = Outcome::from_number(elements.next("outcome")?.u64()?);
         let payload = elements.next("payload")?;
-        let body = match status {
-            VALUE => ReplyBody::Value(payload.bin(usize::MAX)?),
-            APP => ReplyBody::App(payload.bin(usize::MAX)?),
-            number => ReplyBody::Error {
-                code: Code::from_number(number).unwrap_or(Code::Internal),
-                outcome,
-                message: "",
-                retry_after_ms: None,
-            },
-        };
-        let text = elements
+        let message = elements
             .next("message")?
-            .optional(|element| element.str(MAX_MESSAGE_BYTES))?;
-        let pause = elements
+            .optional(|element| element.str(usize::MAX))?
+            .unwrap_or_default();
+        let retry_after_ms = elements
             .next("retry after")?
             .optional(|element| element.u32())?;
+        let server = elements
+            .next("server")?
+            .optional(|element| element.str(usize::MAX))?
+            .unwrap_or_default();
+        let [queued_us, handler_us] = elements
+            .next("stage times")?
+            .optional(|element| element.numbers())?
+            .unwrap_or_default();
+        let attempt = elements
+            .next("attempt")?
+            .optional(|element| element.ordinal())?
+            .unwrap_or(1);
         Ok(Self {
             call_id,
-            body: match body {
-                ReplyBody::Error { code, outcome, .. } => ReplyBody::Error {
-                    code,
+            body: match status {
+                VALUE => ReplyBody::Value(payload.bin(usize::MAX)?),
+                APP => ReplyBody::App(payload.bin(usize::MAX)?),
+                number => ReplyBody::Error {
+                    code: Code::from_number(number).unwrap_or(Code::Internal),
                     outcome,
-                    message: text.unwrap_or_default(),
-                    retry_after_ms: pause,
+                    message,
+                    retry_after_ms,
                 },
-                body => body,
             },
-            server: elements
-                .next("server")?
-                .optional(|element| element.str(MAX_SERVER_BYTES))?
-                .unwrap_or_default(),
-            times: elements
-                .next("stage times")?
-                .optional(|element| element.numbers())?
-                .map_or_else(StageTimes::default, |[queued_us, handler_us]| StageTimes {
-                    queued_us,
-                    handler_us,
-                }),
-            attempt: elements
-                .next("attempt")?
-                .optional(|element| element.ordinal())?
-                .unwrap_or(1),
+            server,
+            times: StageTimes {
+                queued_us,
+                handler_us,
+            },
+            attempt,
         })
     }
 
-    /// Appends the record value to `out`. Sizes are not checked here.
+    /// Appends the record value to `out`. A message or server id beyond its limit is cut; the
+    /// payload's size is not checked here.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let (status, outcome, payload, message, pause) = match self.body {
             ReplyBody::Value(payload) => (VALUE, Outcome::Ran, Some(payload), None, None),
@@ -133,14 +128,21 @@ impl<'a> Reply<'a> {
         write::uint(out, status);
         write::uint(out, outcome.number());
         write::optional(out, payload, write::bin);
-        write::optional(out, message, write::str);
+        write::optional(out, message, |out, message| {
+            write::str(out, cut(message, MAX_MESSAGE_BYTES));
+        });
         write::optional(out, pause, write::uint);
-        write::str(out, self.server);
+        write::str(out, cut(self.server, MAX_SERVER_BYTES));
         write::array(out, 2);
         write::uint(out, self.times.queued_us);
         write::uint(out, self.times.handler_us);
         write::uint(out, self.attempt);
     }
+}
+
+/// As much of `text` as fits into `max` bytes.
+fn cut(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
 }
 
 impl fmt::Debug for ReplyBody<'_> {
@@ -162,5 +164,45 @@ impl fmt::Debug for ReplyBody<'_> {
                 .field("retry_after_ms", retry_after_ms)
                 .finish(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Envelope, decode};
+
+    #[test]
+    fn a_long_message_and_server_are_cut_between_characters() {
+        // Two bytes each, so that the limit falls within one of them.
+        let long = format!("x{}", "ß".repeat(MAX_MESSAGE_BYTES));
+        let mut out = Vec::new();
+        Reply {
+            call_id: CallId::new([1; 8], 1),
+            body: ReplyBody::Error {
+                code: Code::Internal,
+                outcome: Outcome::Unknown,
+                message: &long,
+                retry_after_ms: None,
+            },
+            server: &long,
+            times: StageTimes::default(),
+            attempt: 1,
+        }
+        .encode(&mut out);
+        let Ok(Envelope::Reply(reply)) = decode(&out) else {
+            panic!("the reply can't be read back");
+        };
+        let ReplyBody::Error { message, .. } = reply.body else {
+            panic!("the reply is no error");
+        };
+        assert_eq!(message, &long[..MAX_MESSAGE_BYTES - 1]);
+        assert_eq!(reply.server, &long[..MAX_SERVER_BYTES - 1]);
+    }
+
+    #[test]
+    fn debug_hides_payloads() {
+        let shown = format!("{:?}", ReplyBody::Value(b"secret"));
+        assert_eq!(shown, "Value(6 bytes)");
     }
 }

@@ -71,3 +71,44 @@ fn length_head(out: &mut Vec<u8>, first: u8, length: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_takes_the_shortest_head_that_holds_its_length() {
+        for (length, head) in [
+            (0, vec![0xc4, 0]),
+            (0xff, vec![0xc4, 0xff]),
+            (0x100, vec![0xc5, 1, 0]),
+            (0xffff, vec![0xc5, 0xff, 0xff]),
+            (0x1_0000, vec![0xc6, 0, 1, 0, 0]),
+        ] {
+            let mut out = Vec::new();
+            bin(&mut out, &vec![7; length]);
+            assert_eq!(out[..head.len()], head);
+            assert_eq!(out.len(), head.len() + length);
+        }
+    }
+
+    #[test]
+    fn a_number_takes_the_shortest_format() {
+        for (value, length) in [
+            (0, 1),
+            (0x7f, 1),
+            (0x80, 2),
+            (0xff, 2),
+            (0x100, 3),
+            (0xffff, 3),
+            (0x1_0000, 5),
+            (0xffff_ffff, 5),
+            (0x1_0000_0000, 9),
+            (u64::MAX, 9),
+        ] {
+            let mut out = Vec::new();
+            uint(&mut out, value);
+            assert_eq!(out.len(), length, "{value}");
+        }
+    }
+}
