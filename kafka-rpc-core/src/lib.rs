@@ -11,6 +11,8 @@ mod operation;
 mod park;
 mod server;
 mod service;
+mod sync;
+mod topics;
 pub mod transport;
 pub mod wire;
 
@@ -18,3 +20,4 @@ pub use client::{Binding, Call, Client};
 pub use error::{CallError, Code, Outcome, RpcError};
 pub use operation::Operation;
 pub use service::{Descriptor, Dispatch, Method, Service, ServiceClient, ServiceServer};
+pub use topics::TopicSettings;

@@ -17,6 +17,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::{Code, Outcome, RpcError};
+
 /// A boxed future, since the transport is used as a trait object.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -299,6 +301,31 @@ impl TransportError {
             kind,
             message: message.into(),
         }
+    }
+
+    /// Says first what was being done.
+    #[must_use]
+    pub(crate) fn context(mut self, doing: impl fmt::Display) -> Self {
+        self.message = format!("{doing}: {}", self.message);
+        self
+    }
+
+    /// The same failure as users see it, with what it means for the call.
+    #[must_use]
+    pub(crate) fn into_rpc(self, outcome: Outcome) -> RpcError {
+        let code = match self.kind {
+            TransportErrorKind::Configuration | TransportErrorKind::TooLarge => {
+                Code::InvalidArgument
+            }
+            TransportErrorKind::PermissionDenied => Code::PermissionDenied,
+            TransportErrorKind::Unauthenticated => Code::Unauthenticated,
+            TransportErrorKind::QueueFull => Code::ResourceExhausted,
+            TransportErrorKind::Unavailable
+            | TransportErrorKind::UnknownTopic
+            | TransportErrorKind::Closed
+            | TransportErrorKind::Other => Code::Unavailable,
+        };
+        RpcError::new(code, outcome, self.message)
     }
 }
 
