@@ -11,6 +11,7 @@ mod operation;
 mod park;
 mod server;
 mod service;
+mod sync;
 pub mod transport;
 pub mod wire;
 
