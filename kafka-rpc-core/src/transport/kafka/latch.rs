@@ -1,0 +1,48 @@
+//! A door that opens once, and that threads can wait at.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::sync::lock;
+
+/// Closed until [`open`](Self::open) is called.
+#[derive(Default)]
+pub(super) struct Latch {
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Latch {
+    /// Opens it for good.
+    pub(super) fn open(&self) {
+        *lock(&self.open) = true;
+        self.opened.notify_all();
+    }
+
+    /// Whether it is open.
+    pub(super) fn is_open(&self) -> bool {
+        *lock(&self.open)
+    }
+
+    /// Waits until it is open, for `patience` at most; says whether it is.
+    pub(super) fn wait(&self, patience: Duration) -> bool {
+        // A patience that no `Instant` can express ends as never as it is asked to.
+        let until = Instant::now().checked_add(patience);
+        let mut open = lock(&self.open);
+        while !*open {
+            let left = match until {
+                None => patience,
+                Some(until) => until.saturating_duration_since(Instant::now()),
+            };
+            if left.is_zero() {
+                break;
+            }
+            open = self
+                .opened
+                .wait_timeout(open, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        *open
+    }
+}

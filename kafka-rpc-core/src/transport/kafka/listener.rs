@@ -1,0 +1,230 @@
+//! Reads one partition without a group, and never skips a record in silence.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use super::blocking::{self, Reply};
+use super::events::Events;
+use super::latch::Latch;
+use super::settings::Settings;
+use super::topics::{self, Lookup};
+use super::{errors, ffi};
+use crate::transport::{
+    BoxFuture, Headers, Incoming, Listener, ListenerSink, TransportError, TransportErrorKind,
+};
+
+/// How long one poll waits: how soon the thread notices that it is to stop.
+const ROUND: Duration = Duration::from_millis(100);
+
+/// How long the start of a listener may take.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long one question for the offsets may take, and the pause before the next.
+const QUESTION: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) fn open(
+    settings: &Arc<Settings>,
+    topic: &str,
+    partition: u32,
+    sink: Arc<dyn ListenerSink>,
+) -> BoxFuture<Result<Box<dyn Listener>, TransportError>> {
+    let (settings, topic) = (Arc::clone(settings), topic.to_owned());
+    blocking::start("kafka-rpc-listener", move |reply: Reply<_>| {
+        let mut reader = match Reader::start(&settings, &topic, partition, sink) {
+            Ok(reader) => reader,
+            Err(error) => return drop(reply.send(Err(error))),
+        };
+        let handle: Box<dyn Listener> = Box::new(Handle(Arc::clone(&reader.stop)));
+        // Where nobody waits any more, the handle is dropped here, and the loop ends at once.
+        drop(reply.send(Ok(handle)));
+        reader.run();
+        // The consumer's teardown blocks; it happens here, on the consumer's own thread.
+    })
+}
+
+struct Handle(Arc<Latch>);
+
+impl Listener for Handle {}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+struct Reader {
+    consumer: BaseConsumer<Events>,
+    events: Events,
+    settings: Arc<Settings>,
+    topic: String,
+    partition: i32,
+    sink: Arc<dyn ListenerSink>,
+    /// The offset of the next record to come.
+    next: i64,
+    stop: Arc<Latch>,
+}
+
+impl Reader {
+    fn start(
+        settings: &Arc<Settings>,
+        topic: &str,
+        partition: u32,
+        sink: Arc<dyn ListenerSink>,
+    ) -> Result<Self, TransportError> {
+        let until = Instant::now() + START_PATIENCE;
+        let events = Events::new(settings);
+        let consumer = settings
+            .listener()
+            .create_with_context(events.clone())
+            .map_err(|error| errors::from_creation(&error))?;
+        // Asking for the offsets of what doesn't exist would only time out.
+        let partitions = topics::count(&consumer, &events, topic, until)?;
+        if partitions.is_none_or(|partitions| partition >= partitions) {
+            return Err(TransportError::new(
+                TransportErrorKind::UnknownTopic,
+                match partitions {
+                    None => format!("the topic {topic} doesn't exist"),
+                    Some(count) => format!(
+                        "the topic {topic} has no partition {partition}, but {count} of them"
+                    ),
+                },
+            ));
+        }
+        let mut reader = Self {
+            consumer,
+            events,
+            settings: Arc::clone(settings),
+            topic: topic.to_owned(),
+            partition: i32::try_from(partition).unwrap_or(i32::MAX),
+            sink,
+            next: 0,
+            stop: Arc::new(Latch::default()),
+        };
+        // On the consumer's own connection, which is free and is warm from then on.
+        let patience = until.saturating_duration_since(Instant::now());
+        let (_, high) = topics::watermarks(
+            &reader.consumer,
+            &reader.events,
+            topic,
+            reader.partition,
+            patience,
+        )?;
+        reader.assign(high)?;
+        Ok(reader)
+    }
+
+    /// Reads from an absolute offset on. A logical one would be resolved later than this returns,
+    /// and records that come in between would be missed.
+    fn assign(&mut self, next: i64) -> Result<(), TransportError> {
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition_offset(&self.topic, self.partition, Offset::Offset(next))
+            .and_then(|()| self.consumer.assign(&list))
+            .map_err(|error| errors::from_kafka("the partition can't be assigned", &error))?;
+        self.next = next;
+        Ok(())
+    }
+
+    fn run(&mut self) {
+        while !self.stop.is_open() {
+            let failed = match self.consumer.poll(ROUND) {
+                None => continue,
+                Some(Ok(message)) => {
+                    let next = message.offset() + 1;
+                    deliver(&message, |record| self.sink.record(record));
+                    self.next = next;
+                    continue;
+                }
+                Some(Err(error)) => error,
+            };
+            self.handle(&failed);
+        }
+    }
+
+    fn handle(&mut self, error: &KafkaError) {
+        match error.rdkafka_error_code() {
+            // The group only exists by name: that it is denied changes nothing.
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {}
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                self.recover(false);
+            }
+            Some(code) if errors::kind(code) == TransportErrorKind::UnknownTopic => {
+                self.trouble(error);
+                self.recover(true);
+            }
+            _ => self.trouble(error),
+        }
+    }
+
+    fn trouble(&self, error: &KafkaError) {
+        let doing = format!("reading {}/{}", self.topic, self.partition);
+        self.sink
+            .trouble(self.events.explain(errors::from_kafka(&doing, error)));
+    }
+
+    /// Finds out what the partition holds now, and goes on at the lowest offset. `missing`: the
+    /// topic was reported missing, which a stale broker may do of one that is there.
+    fn recover(&mut self, missing: bool) {
+        let mut gone = false;
+        while !self.stop.is_open() {
+            match self.holds() {
+                Ok(None) => gone = true,
+                Ok(Some((low, high))) => {
+                    if missing && !gone && (low..=high).contains(&self.next) {
+                        return;
+                    }
+                    // Other records have these offsets now, unless only old ones were deleted.
+                    let lost = match u64::try_from(low - self.next) {
+                        Ok(lost) if !gone => Some(lost),
+                        _ => None,
+                    };
+                    match self.assign(low) {
+                        Ok(()) => return self.sink.gap(lost),
+                        Err(error) => self.sink.trouble(error),
+                    }
+                }
+                Err(error) => self.sink.trouble(error),
+            }
+            self.stop.wait(PAUSE);
+        }
+    }
+
+    /// The partition's low and high offset; `None` if it doesn't exist. Another client asks: this
+    /// one may have read ahead, and reading its events would throw those records away.
+    fn holds(&self) -> Result<Option<(i64, i64)>, TransportError> {
+        let lookup = Lookup::open(&self.settings)?;
+        let partitions = lookup.count(&self.topic, Instant::now() + QUESTION)?;
+        let partition = u32::try_from(self.partition).unwrap_or(u32::MAX);
+        if partitions.is_none_or(|partitions| partition >= partitions) {
+            return Ok(None);
+        }
+        lookup
+            .watermarks(&self.topic, self.partition, QUESTION)
+            .map(Some)
+    }
+}
+
+/// Hands a message on without copying it.
+pub(super) fn deliver(message: &BorrowedMessage<'_>, to: impl FnOnce(Incoming<'_>)) {
+    to(Incoming {
+        partition: u32::try_from(message.partition()).unwrap_or(0),
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
+        key: message.key(),
+        value: message.payload(),
+        headers: &MessageHeaders(message),
+    });
+}
+
+struct MessageHeaders<'a>(&'a BorrowedMessage<'a>);
+
+impl Headers for MessageHeaders<'_> {
+    fn each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        ffi::each_header(self.0, visit);
+    }
+}

@@ -1,0 +1,325 @@
+//! Appends records, and tells what became of them.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
+use rdkafka::statistics::Statistics;
+
+use super::blocking::{self, Reply};
+use super::events::Events;
+use super::settings::Settings;
+use super::{errors, ffi};
+use crate::sync::lock;
+use crate::transport::{
+    BoxFuture, Delivery, DeliverySink, Producer, Record, TransportError, TransportErrorKind,
+};
+
+/// How long one round of polling lasts: how soon the thread notices that it is to stop.
+const ROUND: Duration = Duration::from_millis(100);
+
+/// How long a first connection may take.
+const WARM_UP: Duration = Duration::from_secs(10);
+
+/// How long a closed producer waits for the reports of the records that it gave up.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+// Tokens travel through librdkafka as pointers.
+const _: () = assert!(usize::BITS >= u64::BITS, "tokens need 64-bit pointers");
+
+pub(super) fn open(
+    settings: &Arc<Settings>,
+    sink: Arc<dyn DeliverySink>,
+) -> BoxFuture<Result<Arc<dyn Producer>, TransportError>> {
+    let settings = Arc::clone(settings);
+    blocking::start("kafka-rpc-producer", move |reply| {
+        run(&settings, sink, reply)
+    })
+}
+
+/// The life of a producer's thread.
+fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<dyn Producer>>) {
+    let shared = Arc::new(Shared {
+        events: Events::new(settings),
+        sink,
+        outstanding: Outstanding::default(),
+        fatal: AtomicBool::new(false),
+        closed: AtomicBool::new(false),
+    });
+    let client = match connect(settings, &shared) {
+        Ok(client) => client,
+        Err(error) => return drop(reply.send(Err(error))),
+    };
+    if let Err(error) = warm_up(&client, &shared, &reply) {
+        return drop(reply.send(Err(error)));
+    }
+    let slot = Arc::new(RwLock::new(Some(client)));
+    let handle = KafkaProducer {
+        slot: Arc::clone(&slot),
+        shared: Arc::clone(&shared),
+    };
+    // Where nobody waits any more, the handle is dropped here, and the loop ends at once.
+    drop(reply.send(Ok(Arc::new(handle))));
+    while let Some(client) = current(&slot) {
+        client.poll(ROUND);
+        if shared.closed.load(Ordering::Acquire) {
+            // The handle is gone, and with it whoever could take another clone.
+            slot.write().unwrap_or_else(PoisonError::into_inner).take();
+            retire(&client, &shared);
+        } else if shared.fatal.swap(false, Ordering::AcqRel) {
+            replace(settings, &slot, &shared, &client);
+        }
+    }
+}
+
+type Connected = Arc<BaseProducer<Deliveries>>;
+type Slot = RwLock<Option<Connected>>;
+
+fn current(slot: &Slot) -> Option<Connected> {
+    slot.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn connect(settings: &Settings, shared: &Arc<Shared>) -> Result<Connected, TransportError> {
+    settings
+        .producer()
+        .create_with_context(Deliveries(Arc::clone(shared)))
+        .map(Arc::new)
+        .map_err(|error| errors::from_creation(&error))
+}
+
+/// Connects, and waits until the idempotent producer has most likely got its id.
+fn warm_up(
+    client: &BaseProducer<Deliveries>,
+    shared: &Shared,
+    reply: &Reply<Arc<dyn Producer>>,
+) -> Result<(), TransportError> {
+    let until = Instant::now() + WARM_UP;
+    // The cluster's id comes with the first answer of a broker, which costs no topic's name.
+    while client
+        .client()
+        .fetch_cluster_id(Duration::from_millis(50))
+        .is_none()
+    {
+        client.poll(Duration::ZERO);
+        if let Some(refused) = shared.events.refused() {
+            return Err(refused);
+        }
+        if Instant::now() >= until || reply.is_abandoned() {
+            return Err(shared.events.explain(TransportError::new(
+                TransportErrorKind::Unavailable,
+                format!("no broker answered within {WARM_UP:?}"),
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Puts a new client in the place of one that a fatal error ended.
+fn replace(settings: &Settings, slot: &Slot, shared: &Arc<Shared>, old: &BaseProducer<Deliveries>) {
+    tracing::warn!(
+        target: "kafka_rpc::librdkafka",
+        error = ?old.client().fatal_error(),
+        "a fatal error ended the producer, which is replaced"
+    );
+    match connect(settings, shared) {
+        Ok(new) => {
+            *slot.write().unwrap_or_else(PoisonError::into_inner) = Some(new);
+            retire(old, shared);
+        }
+        Err(error) => {
+            tracing::warn!(target: "kafka_rpc::librdkafka", %error, "can't replace the producer");
+            shared.fatal.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// Gives up what a client hasn't delivered, and waits until all of it is reported.
+fn retire(client: &BaseProducer<Deliveries>, shared: &Shared) {
+    let until = Instant::now() + FAREWELL;
+    client.purge(PurgeConfig::default().queue().inflight());
+    while client.in_flight_count() > 0 && Instant::now() < until {
+        client.poll(Duration::from_millis(1));
+    }
+    debug_assert!(
+        client.in_flight_count() > 0
+            || !shared.closed.load(Ordering::Relaxed)
+            || shared.outstanding.is_zero()
+    );
+}
+
+/// What a producer's client, its thread and its handle share.
+struct Shared {
+    events: Events,
+    sink: Arc<dyn DeliverySink>,
+    outstanding: Outstanding,
+    /// The client reported a fatal error, after which it can't produce any more.
+    fatal: AtomicBool,
+    closed: AtomicBool,
+}
+
+/// Counts the records whose delivery is not reported yet.
+#[derive(Default)]
+struct Outstanding {
+    count: AtomicUsize,
+    flushing: AtomicUsize,
+    lock: Mutex<()>,
+    zero: Condvar,
+}
+
+impl Outstanding {
+    fn add(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn remove(&self) {
+        // Whoever waits has said so before it looked at the count, so one of both sees the other.
+        if self.count.fetch_sub(1, Ordering::SeqCst) == 1
+            && self.flushing.load(Ordering::SeqCst) > 0
+        {
+            drop(lock(&self.lock));
+            self.zero.notify_all();
+        }
+    }
+
+    fn is_zero(&self) -> bool {
+        self.count.load(Ordering::SeqCst) == 0
+    }
+
+    fn wait(&self, patience: Duration) {
+        self.flushing.fetch_add(1, Ordering::SeqCst);
+        let waiting = self
+            .zero
+            .wait_timeout_while(lock(&self.lock), patience, |()| !self.is_zero());
+        drop(waiting);
+        self.flushing.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The context of a producer's client: hears of deliveries.
+struct Deliveries(Arc<Shared>);
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, token: usize) {
+        let shared = &*self.0;
+        let delivery = match result {
+            Ok(_) => {
+                shared.events.succeeded();
+                Delivery::Persisted
+            }
+            Err((error, message)) => {
+                let error = shared
+                    .events
+                    .explain(errors::from_kafka("the record was not delivered", error));
+                if ffi::certainly_not_persisted(message) {
+                    Delivery::NotPersisted(error)
+                } else {
+                    Delivery::Unknown(error)
+                }
+            }
+        };
+        shared.sink.delivered(token as u64, delivery);
+        shared.outstanding.remove();
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.events.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.0.fatal.store(true, Ordering::Release);
+        }
+        self.0.events.error(error, reason);
+    }
+
+    fn stats(&self, _: Statistics) {}
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.0.events.stats_raw(statistics);
+    }
+}
+
+/// The handle of a producer. The client itself is only ever dropped by its thread.
+struct KafkaProducer {
+    slot: Arc<Slot>,
+    shared: Arc<Shared>,
+}
+
+impl Producer for KafkaProducer {
+    fn produce(&self, record: Record<'_>, token: u64) -> Result<(), TransportError> {
+        let shared = &*self.shared;
+        let partition = i32::try_from(record.partition).unwrap_or(i32::MAX);
+        let mut message = BaseRecord::with_opaque_to(record.topic, token as usize)
+            .partition(partition)
+            .payload(record.value)
+            .timestamp(record.timestamp_ms);
+        if let Some(key) = record.key {
+            message = message.key(key);
+        }
+        if !record.headers.is_empty() {
+            message = message.headers(headers(record.headers));
+        }
+        // Counted first: the report may come before `send` returns.
+        shared.outstanding.add();
+        let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
+        let sent = match &*slot {
+            Some(client) => client.send(message).map_err(|(error, _)| {
+                errors::from_kafka(
+                    &format!("can't produce to {}/{}", record.topic, record.partition),
+                    &error,
+                )
+            }),
+            None => Err(TransportError::new(
+                TransportErrorKind::Closed,
+                "the producer is closed",
+            )),
+        };
+        if sent.is_err() {
+            shared.outstanding.remove();
+        }
+        sent
+    }
+
+    fn flush(&self, patience: Duration) -> BoxFuture<()> {
+        let shared = Arc::clone(&self.shared);
+        if shared.outstanding.is_zero() {
+            return Box::pin(async {});
+        }
+        let flushed = blocking::start("kafka-rpc-flush", move |reply| {
+            shared.outstanding.wait(patience);
+            drop(reply.send(Ok(())));
+        });
+        Box::pin(async move {
+            if let Err(error) = flushed.await {
+                tracing::warn!(target: "kafka_rpc::librdkafka", %error, "can't wait for a flush");
+            }
+        })
+    }
+}
+
+impl Drop for KafkaProducer {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Release);
+    }
+}
+
+fn headers(headers: &[(String, Vec<u8>)]) -> OwnedHeaders {
+    headers.iter().fold(
+        OwnedHeaders::new_with_capacity(headers.len()),
+        |all, (key, value)| {
+            all.insert(Header {
+                key,
+                value: Some(value),
+            })
+        },
+    )
+}
