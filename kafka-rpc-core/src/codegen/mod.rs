@@ -3,14 +3,23 @@
 //! It is reached through `kafka_rpc::__private` and is no public API: macro and run time are
 //! released together and pin each other's exact version.
 
-/// Encoded arguments of one call; an encode failure is kept and ends the call at its first poll.
-#[derive(Debug)]
-pub struct Arguments {
-    pub(crate) bytes: Result<Vec<u8>, String>,
-}
+mod arguments;
+mod key;
+mod preflight_placeholder;
+mod result_type;
+mod slots;
+mod value;
+mod wire_type;
+
+pub use arguments::Arguments;
+pub use key::RoutingKey;
+pub use result_type::ResultType;
+pub use slots::arguments;
+pub use value::decode_value;
+pub use wire_type::WireType;
 
 /// An encoded answer of a method: its value, or its own error.
-#[derive(Debug)]
+#[derive(PartialEq, Eq)]
 pub enum Answer {
     /// The method's value.
     Value(Vec<u8>),
@@ -18,8 +27,18 @@ pub enum Answer {
     App(Vec<u8>),
 }
 
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Payloads never reach a log.
+        match self {
+            Self::Value(bytes) => write!(f, "Value({} bytes)", bytes.len()),
+            Self::App(bytes) => write!(f, "App({} bytes)", bytes.len()),
+        }
+    }
+}
+
 /// Why a method gave no answer.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The arguments can't be decoded; the method did not start. Names the argument.
     Arguments(String),

@@ -1,0 +1,128 @@
+//! One value to MessagePack and back.
+
+use rmp_serde::config::BytesMode;
+use rmp_serde::{Deserializer, Serializer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::preflight_placeholder::preflight;
+
+/// As deep as preflight lets documents nest.
+const MAX_DEPTH: usize = 64;
+
+/// Appends `value`: structs as maps by field name, byte vectors as `bin`.
+///
+/// Fixed-length arrays and tuples of bytes stay arrays. The serializer's mode that covers them too
+/// chooses by the values of the bytes, so one type would have two forms on the wire.
+pub(super) fn encode_into<T: Serialize + ?Sized>(
+    bytes: &mut Vec<u8>,
+    value: &T,
+) -> Result<(), rmp_serde::encode::Error> {
+    value.serialize(
+        &mut Serializer::new(bytes)
+            .with_struct_map()
+            .with_bytes(BytesMode::ForceIterables),
+    )
+}
+
+/// Decodes a slice that is known to be exactly one value.
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
+    let mut deserializer = Deserializer::from_read_ref(bytes);
+    deserializer.set_max_depth(MAX_DEPTH);
+    T::deserialize(&mut deserializer)
+}
+
+/// Decodes a document of one value: an answer, or a method's own error.
+///
+/// # Errors
+/// The bytes are not exactly one value, nest too deeply, or are no `T`.
+pub fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    preflight(bytes).map_err(|error| error.to_string())?;
+    decode(bytes).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet, VecDeque};
+    use std::fmt::Debug;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    fn encoded<T: Serialize>(value: &T) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode_into(&mut bytes, value).unwrap();
+        bytes
+    }
+
+    #[track_caller]
+    fn returns<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
+        assert_eq!(decode_value::<T>(&encoded(&value)), Ok(value));
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Blob {
+        data: Vec<u8>,
+        more: Option<Vec<Vec<u8>>>,
+    }
+
+    #[test]
+    fn byte_vectors_travel_as_bin() {
+        assert_eq!(encoded(&vec![1_u8, 2, 200]), [0xc4, 3, 1, 2, 200]);
+        assert_eq!(encoded(&&[7_u8][..]), [0xc4, 1, 7]);
+    }
+
+    #[test]
+    fn an_array_of_bytes_has_one_form_whatever_its_values() {
+        assert_eq!(encoded(&[1_u8, 2]), [0x92, 1, 2]);
+        assert_eq!(encoded(&[200_u8, 2]), [0x92, 0xcc, 200, 2]);
+    }
+
+    #[test]
+    fn containers_of_bytes_come_back() {
+        returns(vec![1_u8, 2, 255]);
+        returns(Vec::<u8>::new());
+        returns(vec![vec![1_u8], vec![], vec![2, 3]]);
+        returns([0_u8, 128, 255]);
+        returns((200_u8, 3_u8));
+        returns(VecDeque::from([1_u8, 2]));
+        returns(BTreeSet::from([1_u8, 200]));
+        returns(BTreeMap::from([(String::from("k"), vec![9_u8])]));
+        returns(vec![Some(1_u8), None]);
+        returns(vec![true, false]);
+        returns(vec![-1_i8, 1]);
+        returns(Blob {
+            data: vec![1],
+            more: Some(vec![vec![2], vec![]]),
+        });
+    }
+
+    #[test]
+    fn a_unit_answer_is_an_explicit_value() {
+        assert_eq!(encoded(&()), [0xc0]);
+        returns(());
+    }
+
+    #[test]
+    fn structs_are_maps_by_name() {
+        #[derive(Serialize)]
+        struct One {
+            a: u8,
+        }
+        assert_eq!(encoded(&One { a: 5 }), [0x81, 0xa1, b'a', 5]);
+    }
+
+    #[test]
+    fn trailing_bytes_are_refused() {
+        let mut bytes = encoded(&1_u8);
+        bytes.push(0);
+        assert!(decode_value::<u8>(&bytes).is_err());
+    }
+
+    #[test]
+    fn surplus_elements_are_refused() {
+        assert!(decode_value::<(u8, u8)>(&encoded(&(1_u8, 2_u8, 3_u8))).is_err());
+    }
+}
