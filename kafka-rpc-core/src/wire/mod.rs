@@ -1,1 +1,26 @@
-//! Pure functions on bytes.
+//! Wire version 1 as pure functions on bytes; `PROTOCOL.md` is its contract with other languages.
+//!
+//! A record's value is one [`Envelope`], a positional MessagePack array that holds a command, a
+//! reply or a cancel. [`decode`] borrows from the record, allocates nothing for a well-formed one,
+//! and never goes beyond what [`preflight`] has found to be sound. Arguments and payloads are
+//! opaque here: they are documents of their own, and take their own preflight before serde.
+
+mod call_id;
+mod elements;
+mod envelope;
+mod fingerprint;
+pub mod limits;
+mod malformed;
+mod partition;
+mod preflight;
+mod read;
+mod reply;
+mod write;
+
+pub use call_id::CallId;
+pub use envelope::{Cancel, Command, Envelope, ReplyAddress, decode};
+pub use fingerprint::fingerprint;
+pub use malformed::Malformed;
+pub use partition::{murmur2, partition_for};
+pub use preflight::{PreflightError, preflight};
+pub use reply::{Reply, ReplyBody, StageTimes};

@@ -1,0 +1,190 @@
+//! The envelope, and the two kinds that travel from client to server.
+
+use std::fmt;
+
+use super::elements::{CANCEL, COMMAND, Elements, REPLY, VERSION};
+use super::limits::{MAX_KEY_BYTES, MAX_METHOD_BYTES};
+use super::malformed::Fault;
+use super::{CallId, Malformed, Reply, preflight, write};
+
+/// What a record's value holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Envelope<'a> {
+    /// A client asks for a method to be run.
+    Command(Command<'a>),
+    /// A server answers a command.
+    Reply(Reply<'a>),
+    /// A client gives a call up.
+    Cancel(Cancel<'a>),
+}
+
+/// Asks for a method to be run.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Command<'a> {
+    /// The call that this is an attempt of.
+    pub call_id: CallId,
+    /// The service's name.
+    pub service: &'a str,
+    /// The service's version; 0 where none is declared.
+    pub service_version: u32,
+    /// The method's name.
+    pub method: &'a str,
+    /// The arguments: a MessagePack document of their own, which has not been looked at.
+    pub arguments: &'a [u8],
+    /// Where the answer is awaited; `None` for a one-way call.
+    pub reply_to: Option<ReplyAddress<'a>>,
+    /// How long the caller waits, in milliseconds from the record's timestamp.
+    pub budget_ms: u32,
+    /// The routing key; calls with one key are in one partition.
+    pub key: Option<&'a [u8]>,
+    /// The key under which the caller wants repetitions suppressed.
+    pub idempotency_key: Option<&'a [u8]>,
+    /// Which attempt of the call this is, from 1.
+    pub attempt: u32,
+    /// The fingerprint of the caller's method table, for diagnosis.
+    pub fingerprint: Option<u64>,
+}
+
+/// The partition of a results topic that a client listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyAddress<'a> {
+    /// The topic's name.
+    pub topic: &'a str,
+    /// The partition's number.
+    pub partition: u32,
+}
+
+/// Says that nobody waits for a call any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancel<'a> {
+    /// The call.
+    pub call_id: CallId,
+    /// The service's name.
+    pub service: &'a str,
+}
+
+/// Reads a record's value, after a [`preflight`] of its own. Allocates only to refuse.
+///
+/// # Errors
+/// The value is no envelope of this version; see [`Malformed::code`].
+pub fn decode(value: &[u8]) -> Result<Envelope<'_>, Malformed<'_>> {
+    read(value).map_err(|fault| Malformed::new(value, fault))
+}
+
+fn read(value: &[u8]) -> Result<Envelope<'_>, Fault> {
+    preflight(value)?;
+    let mut elements = Elements::new(value)?;
+    let version = elements.next("version")?.u64()?;
+    if version != u64::from(VERSION) {
+        return Err(Fault::unimplemented(format!(
+            "envelope version {version} is unknown; this peer reads version {VERSION}"
+        )));
+    }
+    let kind = elements.next("kind")?.u64()?;
+    if !matches!(kind, COMMAND | REPLY | CANCEL) {
+        return Err(Fault::unimplemented(format!(
+            "envelope kind {kind} is unknown"
+        )));
+    }
+    let flags = elements.next("critical flags")?.u64()?;
+    if flags != 0 {
+        return Err(Fault::unimplemented(format!(
+            "critical flags {flags:#x} are set, and this peer knows none"
+        )));
+    }
+    Ok(match kind {
+        COMMAND => Envelope::Command(Command::read(elements)?),
+        REPLY => Envelope::Reply(Reply::read(elements)?),
+        _ => Envelope::Cancel(Cancel::read(elements)?),
+    })
+}
+
+/// Writes an envelope's head and the elements that all kinds share.
+pub(super) fn begin(out: &mut Vec<u8>, count: u8, kind: u64, call_id: CallId) {
+    write::array(out, count);
+    write::uint(out, VERSION);
+    write::uint(out, kind);
+    write::uint(out, 0_u8);
+    write::bin(out, call_id.as_bytes());
+}
+
+impl<'a> Command<'a> {
+    fn read(mut elements: Elements<'a>) -> Result<Self, Fault> {
+        elements.require(10)?;
+        Ok(Self {
+            call_id: elements.next("call id")?.call_id()?,
+            service: elements.next("service")?.str(MAX_METHOD_BYTES)?,
+            service_version: elements.next("service version")?.u32()?,
+            method: elements.next("method")?.str(MAX_METHOD_BYTES)?,
+            arguments: elements.next("arguments")?.bin(usize::MAX)?,
+            reply_to: elements
+                .next("reply address")?
+                .optional(|element| element.reply_address())?,
+            budget_ms: elements.next("budget")?.u32()?,
+            key: elements
+                .next("key")?
+                .optional(|element| element.bin(MAX_KEY_BYTES))?,
+            idempotency_key: elements
+                .next("idempotency key")?
+                .optional(|element| element.bin(MAX_KEY_BYTES))?,
+            attempt: elements
+                .next("attempt")?
+                .optional(|element| element.ordinal())?
+                .unwrap_or(1),
+            fingerprint: elements
+                .next("fingerprint")?
+                .optional(|element| element.u64())?,
+        })
+    }
+
+    /// Appends the record value to `out`. Sizes are not checked here.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.reserve(128 + self.service.len() + self.method.len() + self.arguments.len());
+        begin(out, 14, COMMAND, self.call_id);
+        write::str(out, self.service);
+        write::uint(out, self.service_version);
+        write::str(out, self.method);
+        write::bin(out, self.arguments);
+        write::optional(out, self.reply_to, |out, address| {
+            write::array(out, 2);
+            write::str(out, address.topic);
+            write::uint(out, address.partition);
+        });
+        write::uint(out, self.budget_ms);
+        write::optional(out, self.key, write::bin);
+        write::optional(out, self.idempotency_key, write::bin);
+        write::uint(out, self.attempt);
+        write::optional(out, self.fingerprint, write::uint);
+    }
+}
+
+impl fmt::Debug for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither arguments nor keys reach a log.
+        f.debug_struct("Command")
+            .field("call_id", &self.call_id)
+            .field("service", &self.service)
+            .field("service_version", &self.service_version)
+            .field("method", &self.method)
+            .field("reply_to", &self.reply_to)
+            .field("budget_ms", &self.budget_ms)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Cancel<'a> {
+    fn read(mut elements: Elements<'a>) -> Result<Self, Fault> {
+        elements.require(5)?;
+        Ok(Self {
+            call_id: elements.next("call id")?.call_id()?,
+            service: elements.next("service")?.str(MAX_METHOD_BYTES)?,
+        })
+    }
+
+    /// Appends the record value to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        begin(out, 5, CANCEL, self.call_id);
+        write::str(out, self.service);
+    }
+}

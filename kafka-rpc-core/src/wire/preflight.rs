@@ -1,0 +1,80 @@
+//! One linear scan over a document before anything else reads it.
+
+use std::fmt;
+
+use super::limits::MAX_DEPTH;
+use super::read::Reader;
+
+/// Why a document is refused before it is decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PreflightError {
+    /// There is no byte at all.
+    Empty,
+    /// A length or count goes beyond the end.
+    Truncated,
+    /// Containers nest deeper than [`MAX_DEPTH`].
+    TooDeep,
+    /// The byte 0xc1, which MessagePack never uses, stands where a value begins.
+    Reserved,
+    /// Bytes follow the first value.
+    Trailing,
+}
+
+impl fmt::Display for PreflightError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the document is empty"),
+            Self::Truncated => f.write_str("a length goes beyond the document's end"),
+            Self::TooDeep => write!(f, "containers nest deeper than {MAX_DEPTH}"),
+            Self::Reserved => f.write_str("the reserved byte 0xc1 begins a value"),
+            Self::Trailing => f.write_str("bytes follow the document's one value"),
+        }
+    }
+}
+
+impl std::error::Error for PreflightError {}
+
+/// Checks that `bytes` are exactly one MessagePack value which is safe to decode.
+///
+/// It takes one pass and no heap. What passes can't overflow a decoder's stack, and all counts
+/// together promise no more values than there are bytes, so a decoder that trusts them reserves
+/// memory in proportion to the document.
+///
+/// # Errors
+/// The document is empty, lies about a length, nests deeper than [`MAX_DEPTH`], uses the reserved
+/// byte, or goes on after its value.
+pub fn preflight(bytes: &[u8]) -> Result<(), PreflightError> {
+    if bytes.is_empty() {
+        return Err(PreflightError::Empty);
+    }
+    let mut reader = Reader::new(bytes);
+    // How many values each open container still wants, and all of them together.
+    let mut open = [0_u64; MAX_DEPTH];
+    let mut depth = 0;
+    let mut owed = 0;
+    loop {
+        if let Some(children) = reader.token()?.children() {
+            *open.get_mut(depth).ok_or(PreflightError::TooDeep)? = children;
+            depth += 1;
+            owed += children;
+            // Each value owed takes a byte at least. A check of each container by itself would let
+            // nested ones promise the same bytes over and over.
+            if owed > reader.remaining() as u64 {
+                return Err(PreflightError::Truncated);
+            }
+        }
+        while depth > 0 && open[depth - 1] == 0 {
+            depth -= 1;
+        }
+        if depth == 0 {
+            break;
+        }
+        open[depth - 1] -= 1;
+        owed -= 1;
+    }
+    match reader.remaining() {
+        0 => Ok(()),
+        _ => Err(PreflightError::Trailing),
+    }
+}

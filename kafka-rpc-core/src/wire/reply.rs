@@ -1,0 +1,209 @@
+//! The kind that travels from server to client.
+
+use std::fmt;
+
+use super::elements::{Elements, REPLY};
+use super::envelope::begin;
+use super::limits::{MAX_MESSAGE_BYTES, MAX_SERVER_BYTES};
+use super::malformed::Fault;
+use super::{CallId, write};
+use crate::{Code, Outcome};
+
+/// The status of a value; the numbers besides these two are those of [`Code`].
+const VALUE: u64 = 0;
+/// The status of the method's own error.
+const APP: u64 = 100;
+
+/// Answers a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply<'a> {
+    /// The call that is answered; also the record's key.
+    pub call_id: CallId,
+    /// How the call ended.
+    pub body: ReplyBody<'a>,
+    /// The id of the server that answers; empty if it has none.
+    pub server: &'a str,
+    /// Where the time went on the server.
+    pub times: StageTimes,
+    /// Which attempt is answered, from 1.
+    pub attempt: u32,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ReplyBody<'a> {
+    /// The method's value: a MessagePack document of its own, which has not been looked at.
+    Value(&'a [u8]),
+    /// The method's own error, as a document likewise.
+    App(&'a [u8]),
+    /// The server's reason why there is neither.
+    Error {
+        /// Why. A number that this version doesn't know reads as [`Code::Internal`].
+        code: Code,
+        /// Whether the method ran.
+        outcome: Outcome,
+        /// What happened, to be shown to the caller.
+        message: &'a str,
+        /// How long to wait before another attempt, in milliseconds.
+        retry_after_ms: Option<u32>,
+    },
+}
+
+/// Where the time of a call went on the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StageTimes {
+    /// From the reading of the command to the start of the handler, in microseconds.
+    pub queued_us: u64,
+    /// The handler's own run, in microseconds; 0 if none started.
+    pub handler_us: u64,
+}
+
+impl<'a> Reply<'a> {
+    pub(super) fn read(mut elements: Elements<'a>) -> Result<Self, Fault> {
+        elements.require(7)?;
+        let call_id = elements.next("call id")?.call_id()?;
+        let status = elements.next("status")?.u64()?;
+        let outcome = Outcome::from_number(elements.next("outcome")?.u64()?);
+        let payload = elements.next("payload")?;
+        let message = elements
+            .next("message")?
+            .optional(|element| element.str(usize::MAX))?
+            .unwrap_or_default();
+        let retry_after_ms = elements
+            .next("retry after")?
+            .optional(|element| element.u32())?;
+        let server = elements
+            .next("server")?
+            .optional(|element| element.str(usize::MAX))?
+            .unwrap_or_default();
+        let [queued_us, handler_us] = elements
+            .next("stage times")?
+            .optional(|element| element.numbers())?
+            .unwrap_or_default();
+        let attempt = elements
+            .next("attempt")?
+            .optional(|element| element.ordinal())?
+            .unwrap_or(1);
+        Ok(Self {
+            call_id,
+            body: match status {
+                VALUE => ReplyBody::Value(payload.bin(usize::MAX)?),
+                APP => ReplyBody::App(payload.bin(usize::MAX)?),
+                number => ReplyBody::Error {
+                    code: Code::from_number(number).unwrap_or(Code::Internal),
+                    outcome,
+                    message,
+                    retry_after_ms,
+                },
+            },
+            server,
+            times: StageTimes {
+                queued_us,
+                handler_us,
+            },
+            attempt,
+        })
+    }
+
+    /// Appends the record value to `out`. A message or server id beyond its limit is cut; the
+    /// payload's size is not checked here.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let (status, outcome, payload, message, pause) = match self.body {
+            ReplyBody::Value(payload) => (VALUE, Outcome::Ran, Some(payload), None, None),
+            ReplyBody::App(payload) => (APP, Outcome::Ran, Some(payload), None, None),
+            ReplyBody::Error {
+                code,
+                outcome,
+                message,
+                retry_after_ms,
+            } => (
+                u64::from(code.number()),
+                outcome,
+                None,
+                Some(message),
+                retry_after_ms,
+            ),
+        };
+        out.reserve(96 + self.server.len() + payload.map_or(0, <[u8]>::len));
+        begin(out, 12, REPLY, self.call_id);
+        write::uint(out, status);
+        write::uint(out, outcome.number());
+        write::optional(out, payload, write::bin);
+        write::optional(out, message, |out, message| {
+            write::str(out, cut(message, MAX_MESSAGE_BYTES));
+        });
+        write::optional(out, pause, write::uint);
+        write::str(out, cut(self.server, MAX_SERVER_BYTES));
+        write::array(out, 2);
+        write::uint(out, self.times.queued_us);
+        write::uint(out, self.times.handler_us);
+        write::uint(out, self.attempt);
+    }
+}
+
+/// As much of `text` as fits into `max` bytes.
+fn cut(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
+}
+
+impl fmt::Debug for ReplyBody<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Payloads never reach a log.
+        match self {
+            Self::Value(payload) => write!(f, "Value({} bytes)", payload.len()),
+            Self::App(payload) => write!(f, "App({} bytes)", payload.len()),
+            Self::Error {
+                code,
+                outcome,
+                message,
+                retry_after_ms,
+            } => f
+                .debug_struct("Error")
+                .field("code", code)
+                .field("outcome", outcome)
+                .field("message", message)
+                .field("retry_after_ms", retry_after_ms)
+                .finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Envelope, decode};
+
+    #[test]
+    fn a_long_message_and_server_are_cut_between_characters() {
+        // Two bytes each, so that the limit falls within one of them.
+        let long = format!("x{}", "ß".repeat(MAX_MESSAGE_BYTES));
+        let mut out = Vec::new();
+        Reply {
+            call_id: CallId::new([1; 8], 1),
+            body: ReplyBody::Error {
+                code: Code::Internal,
+                outcome: Outcome::Unknown,
+                message: &long,
+                retry_after_ms: None,
+            },
+            server: &long,
+            times: StageTimes::default(),
+            attempt: 1,
+        }
+        .encode(&mut out);
+        let Ok(Envelope::Reply(reply)) = decode(&out) else {
+            panic!("the reply can't be read back");
+        };
+        let ReplyBody::Error { message, .. } = reply.body else {
+            panic!("the reply is no error");
+        };
+        assert_eq!(message, &long[..MAX_MESSAGE_BYTES - 1]);
+        assert_eq!(reply.server, &long[..MAX_SERVER_BYTES - 1]);
+    }
+
+    #[test]
+    fn debug_hides_payloads() {
+        let shown = format!("{:?}", ReplyBody::Value(b"secret"));
+        assert_eq!(shown, "Value(6 bytes)");
+    }
+}
