@@ -65,6 +65,24 @@ pub trait Transport: Send + Sync + 'static {
     fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>>;
 }
 
+/// Something that transports can be opened on: a Kafka cluster, or a broker in memory.
+pub trait Cluster: sealed::Open {}
+
+pub(crate) mod sealed {
+    use std::sync::Arc;
+
+    use super::{Transport, TransportError};
+
+    /// What a [`Cluster`](super::Cluster) does; sealed, so that it can grow.
+    pub trait Open {
+        /// Opens a transport, without connecting yet.
+        ///
+        /// # Errors
+        /// A setting is refused or has no meaning.
+        fn open(&self) -> Result<Arc<dyn Transport>, TransportError>;
+    }
+}
+
 /// Time as a transport sees it; the only source of time in client and server.
 pub trait Clock: Send + Sync + 'static {
     /// Monotonic time, for deadlines.
