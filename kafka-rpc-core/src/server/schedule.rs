@@ -1,0 +1,221 @@
+//! Decides which command is started next: order within a lane, and a bound on how many run at once.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+/// In what order a service's commands run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ordering {
+    /// Commands with the same key run one after another, as they were sent; all others run at once.
+    #[default]
+    ByKey,
+    /// The commands of a partition run one after another.
+    ByPartition,
+    /// All commands run at once.
+    Unordered,
+}
+
+/// Commands of one lane run one after another.
+///
+/// The partition is part of it, since a client sends one key to one partition only, and so a lane
+/// ends with its partition.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Lane {
+    partition: u32,
+    key: Option<Arc<[u8]>>,
+}
+
+impl Ordering {
+    /// The lane of a command; `None` if it needs to wait for no other.
+    pub(super) fn lane(self, partition: u32, key: Option<&[u8]>) -> Option<Lane> {
+        match (self, key) {
+            (Self::ByPartition, _) => Some(Lane {
+                partition,
+                key: None,
+            }),
+            (Self::ByKey, Some(key)) => Some(Lane {
+                partition,
+                key: Some(key.into()),
+            }),
+            (Self::ByKey, None) | (Self::Unordered, _) => None,
+        }
+    }
+}
+
+/// Where a queued job waits; finds it again.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    arrival: u64,
+    lane: Option<Lane>,
+}
+
+/// One of the slots that bound how many jobs run; given back by [`Schedule::finished`].
+#[derive(Debug)]
+#[must_use = "a slot that isn't given back is lost"]
+pub(super) struct Slot {
+    lane: Option<Lane>,
+}
+
+/// Jobs that wait for a slot, or for the job before them in their lane.
+#[derive(Debug)]
+pub(super) struct Schedule<J> {
+    concurrency: usize,
+    running: usize,
+    queued: usize,
+    arrivals: u64,
+    /// Jobs that need only a slot, by arrival.
+    ready: BTreeMap<u64, Waiting<J>>,
+    /// A lane is here while one of its jobs is ready or running; the jobs behind that one, by
+    /// arrival.
+    lanes: HashMap<Lane, VecDeque<(u64, J)>>,
+}
+
+#[derive(Debug)]
+struct Waiting<J> {
+    partition: u32,
+    lane: Option<Lane>,
+    job: J,
+}
+
+impl<J> Schedule<J> {
+    /// Nothing waits and nothing runs; at most `concurrency` jobs will run at once.
+    pub(super) fn new(concurrency: usize) -> Self {
+        Self {
+            concurrency,
+            running: 0,
+            queued: 0,
+            arrivals: 0,
+            ready: BTreeMap::new(),
+            lanes: HashMap::new(),
+        }
+    }
+
+    /// How many jobs wait.
+    pub(super) const fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// How many jobs run.
+    pub(super) const fn running(&self) -> usize {
+        self.running
+    }
+
+    /// Queues a job behind all others of its lane.
+    pub(super) fn push(&mut self, partition: u32, lane: Option<Lane>, job: J) -> Place {
+        let arrival = self.arrivals;
+        self.arrivals += 1;
+        self.queued += 1;
+        let place = Place { arrival, lane };
+        if let Some(lane) = &place.lane {
+            match self.lanes.entry(lane.clone()) {
+                Entry::Occupied(mut behind) => {
+                    behind.get_mut().push_back((arrival, job));
+                    return place;
+                }
+                Entry::Vacant(free) => {
+                    free.insert(VecDeque::new());
+                }
+            }
+        }
+        let lane = place.lane.clone();
+        self.ready.insert(
+            arrival,
+            Waiting {
+                partition,
+                lane,
+                job,
+            },
+        );
+        place
+    }
+
+    /// The job that has waited longest and may run now, if there is one and a slot is free.
+    pub(super) fn start(&mut self) -> Option<(Slot, J)> {
+        if self.running >= self.concurrency {
+            return None;
+        }
+        let (_, Waiting { lane, job, .. }) = self.ready.pop_first()?;
+        self.queued -= 1;
+        self.running += 1;
+        Some((Slot { lane }, job))
+    }
+
+    /// The job that was started with this slot has ended.
+    pub(super) fn finished(&mut self, slot: Slot) {
+        self.running -= 1;
+        if let Some(lane) = slot.lane {
+            self.advance(lane);
+        }
+    }
+
+    /// Takes a job out that hasn't been started.
+    pub(super) fn remove(&mut self, place: &Place) -> Option<J> {
+        if let Some(Waiting { lane, job, .. }) = self.ready.remove(&place.arrival) {
+            self.queued -= 1;
+            if let Some(lane) = lane {
+                self.advance(lane);
+            }
+            return Some(job);
+        }
+        let behind = self.lanes.get_mut(place.lane.as_ref()?)?;
+        let index = behind
+            .binary_search_by_key(&place.arrival, |(arrival, _)| *arrival)
+            .ok()?;
+        self.queued -= 1;
+        behind.remove(index).map(|(_, job)| job)
+    }
+
+    /// Takes out every job of these partitions that hasn't been started.
+    pub(super) fn discard(&mut self, partitions: &[u32]) -> Vec<J> {
+        let mut discarded = Vec::new();
+        for (lane, behind) in &mut self.lanes {
+            if partitions.contains(&lane.partition) {
+                discarded.extend(behind.drain(..).map(|(_, job)| job));
+            }
+        }
+        let gone: Vec<u64> = self
+            .ready
+            .iter()
+            .filter(|(_, waiting)| partitions.contains(&waiting.partition))
+            .map(|(arrival, _)| *arrival)
+            .collect();
+        self.queued -= discarded.len() + gone.len();
+        for arrival in gone {
+            if let Some(Waiting { lane, job, .. }) = self.ready.remove(&arrival) {
+                discarded.push(job);
+                if let Some(lane) = lane {
+                    self.advance(lane);
+                }
+            }
+        }
+        discarded
+    }
+
+    /// The first job of a lane is gone: the next one becomes ready.
+    fn advance(&mut self, lane: Lane) {
+        let Entry::Occupied(mut behind) = self.lanes.entry(lane) else {
+            return;
+        };
+        match behind.get_mut().pop_front() {
+            None => {
+                behind.remove();
+            }
+            Some((arrival, job)) => {
+                let lane = behind.key().clone();
+                self.ready.insert(
+                    arrival,
+                    Waiting {
+                        partition: lane.partition,
+                        lane: Some(lane),
+                        job,
+                    },
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
