@@ -313,19 +313,15 @@ fn a_shifted_clock_shifts_wall_time_alone() {
         i64::try_from(now.expect("after 1970").as_secs()).expect("before the year 292 billion")
     };
     if has_role("shifted") {
-        // librdkafka waits for absolute wall times inside: with the shift left in, each of these
-        // would take an hour or no time at all.
-        let mut waited = Duration::MAX;
-        let client: BaseConsumer = plain("127.0.0.1:1")
+        // librdkafka waits for absolute wall times inside: with the shift left in, this would take
+        // an hour or no time at all. Without an address there is nothing else to report.
+        let client: BaseConsumer = ClientConfig::new()
             .set("group.id", "none")
             .create()
             .expect("a client");
-        for _ in 0..3 {
-            let started = Instant::now();
-            let _ = client.poll(Duration::from_millis(200));
-            waited = waited.min(started.elapsed());
-        }
-        let _ = client.fetch_metadata(None, Duration::from_millis(200));
+        let started = Instant::now();
+        assert!(client.poll(Duration::from_millis(200)).is_none());
+        let waited = started.elapsed();
         println!(
             "shifted wall={} waited_ms={}",
             epoch_seconds(),
@@ -354,7 +350,7 @@ fn a_shifted_clock_shifts_wall_time_alone() {
         let wall: i64 = value(&line, "wall").parse().expect("seconds");
         let waited: u64 = value(&line, "waited_ms").parse().expect("milliseconds");
         assert!((wall - epoch_seconds() - shift).abs() <= 5, "{line}");
-        assert!(waited < 5_000, "{line}");
+        assert!((190..5_000).contains(&waited), "{line}");
         let status = process.wait(PATIENCE).expect("it ends");
         assert!(status.success(), "{}", process.output());
         assert!(started.elapsed() < PATIENCE);
