@@ -1,0 +1,62 @@
+//! Medians, and how far they can be trusted.
+
+const RESAMPLES: usize = 10_000;
+
+/// A median and the middle 95 % of the medians of its resamples.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Estimate {
+    pub(crate) median: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_unstable_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => values[n / 2],
+        n => f64::midpoint(values[n / 2 - 1], values[n / 2]),
+    }
+}
+
+/// The percentile bootstrap of the median. The same values give the same interval.
+pub(crate) fn bootstrap(values: &[f64]) -> Estimate {
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut medians: Vec<f64> = (0..RESAMPLES)
+        .map(|_| {
+            let sample: Vec<f64> = values
+                .iter()
+                .map(|_| values[random.usize(..values.len())])
+                .collect();
+            median(&sample)
+        })
+        .collect();
+    medians.sort_unstable_by(f64::total_cmp);
+    Estimate {
+        median: median(values),
+        low: medians[RESAMPLES * 25 / 1_000],
+        high: medians[RESAMPLES * 975 / 1_000],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_is_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn an_interval_holds_its_median_and_narrows_to_it() {
+        let wide = bootstrap(&[1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(wide.median, 3.0);
+        assert!(wide.low < 3.0 && 3.0 < wide.high);
+        let sure = bootstrap(&[1.5; 5]);
+        assert_eq!((sure.low, sure.median, sure.high), (1.5, 1.5, 1.5));
+    }
+}
