@@ -12,13 +12,14 @@ mod park;
 mod server;
 mod service;
 mod sync;
+pub mod testing;
 mod topics;
 pub mod transport;
 pub mod wire;
 
-pub use client::{Binding, Call, Client};
+pub use client::{Binding, Call, Client, ClientBuilder, ClientStats, MetadataCall, Reply, Times};
 pub use error::{CallError, Code, Outcome, RpcError};
 pub use operation::Operation;
-pub use server::Ordering;
+pub use server::{Ordering, Server};
 pub use service::{Descriptor, Dispatch, Method, Service, ServiceClient, ServiceServer};
 pub use topics::TopicSettings;

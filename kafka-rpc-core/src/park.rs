@@ -53,32 +53,51 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let parker = Arc::new(Parker::default());
     let waker = Waker::from(Arc::clone(&parker));
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
+    blocking(|| {
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return output;
+            }
+            parker.park(None);
         }
-        parker.park(None);
-    }
+    })
 }
 
-/// Runs `future` on this thread; `None` if it isn't done when `until` says so.
+/// Polls `state` on this thread; `None` if it isn't done when `until` says so.
 ///
-/// `until` is asked again after each poll, since the first poll may be what sets it.
-pub(crate) fn block_on_until<F: Future + Unpin>(
-    mut future: F,
-    mut until: impl FnMut(&F) -> Option<Instant>,
-) -> Result<F::Output, F> {
+/// `until` is asked once, after the first poll, since the first poll is what sets it.
+pub(crate) fn block_on_until<S, O>(
+    state: &mut S,
+    poll: fn(&mut S, &mut Context<'_>) -> Poll<O>,
+    until: impl FnOnce(&S) -> Option<Instant>,
+) -> Option<O> {
     let parker = Arc::new(Parker::default());
     let waker = Waker::from(Arc::clone(&parker));
-    loop {
-        let context = &mut Context::from_waker(&waker);
-        if let Poll::Ready(output) = std::pin::Pin::new(&mut future).poll(context) {
-            return Ok(output);
+    blocking(|| {
+        if let Poll::Ready(output) = poll(state, &mut Context::from_waker(&waker)) {
+            return Some(output);
         }
-        let until = until(&future);
-        if until.is_some_and(|until| until <= Instant::now()) {
-            return Err(future);
+        let until = until(state);
+        loop {
+            parker.park(until);
+            if let Poll::Ready(output) = poll(state, &mut Context::from_waker(&waker)) {
+                return Some(output);
+            }
+            if until.is_some_and(|until| until <= Instant::now()) {
+                return None;
+            }
         }
-        parker.park(until);
+    })
+}
+
+/// Tells a multi-thread runtime, if this is one of its workers, to hand the worker's other tasks to
+/// another thread: one of them may be what the blocked thread waits for.
+fn blocking<O>(block: impl FnOnce() -> O) -> O {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current() {
+        Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
+            tokio::task::block_in_place(block)
+        }
+        _ => block(),
     }
 }

@@ -1,0 +1,70 @@
+//! One service, as a client is attached to it.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::codegen::Arguments;
+use crate::{CallError, Method, RpcError};
+
+use super::call::Call;
+use super::connection::Bound;
+use super::decode::{self, Decode};
+use super::send::Request;
+
+/// One service, as a client is attached to it; what a generated client holds.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    bound: Arc<Bound>,
+}
+
+impl Binding {
+    pub(super) const fn new(bound: Arc<Bound>) -> Self {
+        Self { bound }
+    }
+
+    pub(crate) fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    /// A call of a method with a plain answer; called by generated code.
+    pub fn call<T: DeserializeOwned>(
+        &self,
+        method: &'static Method,
+        arguments: Arguments,
+        key: Option<Vec<u8>>,
+    ) -> Call<T, RpcError> {
+        self.prepare(method, arguments, key, decode::plain)
+    }
+
+    /// A call of a method with an error of its own; called by generated code.
+    pub fn call_result<T: DeserializeOwned, E: DeserializeOwned>(
+        &self,
+        method: &'static Method,
+        arguments: Arguments,
+        key: Option<Vec<u8>>,
+    ) -> Call<T, CallError<E>> {
+        self.prepare(method, arguments, key, decode::fallible)
+    }
+
+    /// A call without a reply; called by generated code.
+    pub fn call_oneway(
+        &self,
+        method: &'static Method,
+        arguments: Arguments,
+        key: Option<Vec<u8>>,
+    ) -> Call<(), RpcError> {
+        self.prepare(method, arguments, key, decode::acknowledged)
+    }
+
+    fn prepare<T, E>(
+        &self,
+        method: &'static Method,
+        arguments: Arguments,
+        key: Option<Vec<u8>>,
+        decode: Decode<T, E>,
+    ) -> Call<T, E> {
+        let request = Request::new(Arc::clone(&self.bound), method, arguments, key);
+        Call::new(self.bound.connection.next_id(), request, decode)
+    }
+}

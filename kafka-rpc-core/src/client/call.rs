@@ -1,0 +1,197 @@
+//! One call of a remote method, as a future.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::wire::CallId;
+use crate::{RpcError, park};
+
+use super::decode::{Decode, Raw};
+use super::metadata::{MetadataCall, Reply};
+use super::send::{Pending, Request};
+
+/// How long after its deadline a blocked thread gives up on the alarm. It needs to only where
+/// nothing runs that could ring it, as on the one thread of a current-thread runtime.
+const ALARM_PATIENCE: Duration = Duration::from_millis(20);
+
+/// One call of a remote method: a future that can be configured until it is first polled.
+///
+/// Nothing is sent, and no deadline runs, before the first poll. Dropping it cancels the call: its
+/// entry is gone at once, and the server is told to stop the handler. A call that has been polled
+/// once ends by its deadline at the latest.
+///
+/// Settings made after the first poll have no effect.
+///
+/// # Cancel safety
+/// Polling it by reference in `select!` loses nothing. Dropping it after the first poll leaves open
+/// whether the method ran.
+///
+/// # Panics
+/// Polling it again after it has resolved panics, as with any future made by `async`.
+#[must_use = "a call does nothing until it is awaited or waited for"]
+pub struct Call<T, E> {
+    stage: Stage,
+    id: CallId,
+    decode: Decode<T, E>,
+}
+
+enum Stage {
+    Unsent(Request),
+    Sent(Pending),
+    Resolved,
+}
+
+impl<T, E> Call<T, E> {
+    pub(super) fn new(id: CallId, request: Request, decode: Decode<T, E>) -> Self {
+        Self {
+            stage: Stage::Unsent(request),
+            id,
+            decode,
+        }
+    }
+
+    /// The call's id, which is in every log line and record of the call.
+    pub const fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// Sets how long the call may take, from its first poll; one hour at most.
+    ///
+    /// It takes the place of the method's and the client's timeout. A call made inside a handler
+    /// also ends with that handler's own deadline, whichever is earlier.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.configure(|request| request.timeout = Some(timeout));
+        self
+    }
+
+    /// Sets the routing key: calls with one key go to one partition, and servers that order by key
+    /// run them one after another.
+    ///
+    /// Use the encoding that `#[rpc(key = …)]` uses where both are to meet: strings as UTF-8,
+    /// integers as 8 bytes big-endian, bytes as they are.
+    pub fn key(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.configure(|request| request.key = Some(key.as_ref().to_vec()));
+        self
+    }
+
+    /// Adds a header for the handler and for other tools to read.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.configure(|request| request.headers.push((name.into(), value.into())));
+        self
+    }
+
+    /// Names what the call is about to do, over all attempts to do it.
+    ///
+    /// It travels with the command, and chooses the partition where there is no key. Servers don't
+    /// suppress repetitions by it yet.
+    pub fn idempotency_key(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.configure(|request| request.idempotency_key = Some(key.as_ref().to_vec()));
+        self
+    }
+
+    /// Sends the call to this partition of the commands topic, whatever its key.
+    pub fn partition(mut self, partition: u32) -> Self {
+        self.configure(|request| request.partition = Some(partition));
+        self
+    }
+
+    /// Resolves to the value together with stage times, the server's name and the attempt.
+    pub fn with_metadata(self) -> MetadataCall<T, E> {
+        MetadataCall(self)
+    }
+
+    fn configure(&mut self, set: impl FnOnce(&mut Request)) {
+        if let Stage::Unsent(request) = &mut self.stage {
+            set(request);
+        }
+    }
+}
+
+impl<T, E: From<RpcError>> Call<T, E> {
+    /// Blocks this thread, parked on a condition variable, until the call ends; needs no async
+    /// runtime.
+    ///
+    /// On a worker of a multi-thread tokio runtime the worker's other tasks move to another thread
+    /// first. On the only thread of a current-thread runtime nothing else runs meanwhile: a server
+    /// or an in-memory broker on that same runtime can't answer, and the call ends with its
+    /// deadline instead of a deadlock. Prefer `.await` there.
+    ///
+    /// # Errors
+    /// Those of the call.
+    ///
+    /// # Panics
+    /// Inside a `LocalSet` of a multi-thread runtime, where tokio forbids blocking.
+    pub fn wait(self) -> Result<T, E> {
+        self.wait_with(Self::poll_value)
+    }
+
+    pub(super) fn wait_with<O>(
+        mut self,
+        poll: fn(&mut Self, &mut Context<'_>) -> Poll<Result<O, E>>,
+    ) -> Result<O, E> {
+        let ended = park::block_on_until(&mut self, poll, |call| match &call.stage {
+            Stage::Sent(pending) => Some(Instant::now() + pending.time_left() + ALARM_PATIENCE),
+            Stage::Unsent(_) | Stage::Resolved => None,
+        });
+        match ended {
+            Some(output) => output,
+            None => {
+                if let Stage::Sent(pending) = &self.stage {
+                    pending.expire();
+                }
+                park::block_on(std::future::poll_fn(|context| poll(&mut self, context)))
+            }
+        }
+    }
+
+    fn poll_raw(&mut self, context: &mut Context<'_>) -> Poll<Result<Raw, RpcError>> {
+        if let Stage::Unsent(_) = self.stage {
+            let Stage::Unsent(request) = std::mem::replace(&mut self.stage, Stage::Resolved) else {
+                unreachable!("the stage was just seen to be unsent");
+            };
+            match request.send(self.id, context.waker()) {
+                Ok(pending) => self.stage = Stage::Sent(pending),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            // The reply may already be there, but its waker is: nothing to poll yet.
+            return Poll::Pending;
+        }
+        let Stage::Sent(pending) = &mut self.stage else {
+            panic!("a call was polled after it had resolved");
+        };
+        let ended = std::task::ready!(pending.poll(context.waker()));
+        self.stage = Stage::Resolved;
+        Poll::Ready(ended)
+    }
+
+    fn poll_value(&mut self, context: &mut Context<'_>) -> Poll<Result<T, E>> {
+        let decode = self.decode;
+        self.poll_raw(context)
+            .map(|ended| ended.map_err(E::from)?.value(decode))
+    }
+
+    pub(super) fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Reply<T>, E>> {
+        let decode = self.decode;
+        self.poll_raw(context)
+            .map(|ended| ended.map_err(E::from)?.reply(decode))
+    }
+}
+
+impl<T, E: From<RpcError>> Future for Call<T, E> {
+    type Output = Result<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_value(context)
+    }
+}
+
+impl<T, E> fmt::Debug for Call<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}

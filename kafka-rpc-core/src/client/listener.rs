@@ -1,0 +1,53 @@
+//! Matches the records of one results partition to the calls that wait for them.
+
+use std::sync::Arc;
+
+use crate::transport::{Clock, Incoming, ListenerSink, TransportError};
+use crate::wire::CallId;
+
+use super::registry::Registry;
+
+/// The sink of one listener. The key alone tells whose reply a record is, so that another client's
+/// is dropped without a look at its value.
+pub(super) struct Replies {
+    pub(super) registry: Arc<Registry>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) instance: [u8; 8],
+    pub(super) lane: u32,
+    pub(super) topic: String,
+    pub(super) partition: u32,
+}
+
+impl ListenerSink for Replies {
+    fn record(&self, record: Incoming<'_>) {
+        match record.key.and_then(CallId::from_slice) {
+            Some(id) if id.instance() == self.instance => self.registry.reply(
+                id.sequence(),
+                record.value.unwrap_or_default(),
+                self.clock.now(),
+            ),
+            _ => self.registry.foreign(),
+        }
+    }
+
+    fn gap(&self, lost: Option<u64>) {
+        tracing::warn!(
+            target: "kafka_rpc::client",
+            topic = self.topic,
+            partition = self.partition,
+            lost,
+            "the results topic lost records; the calls that waited for it end as disconnected"
+        );
+        self.registry.gap(self.lane);
+    }
+
+    fn trouble(&self, error: TransportError) {
+        tracing::warn!(
+            target: "kafka_rpc::client",
+            topic = self.topic,
+            partition = self.partition,
+            %error,
+            "the listener has trouble and goes on"
+        );
+    }
+}

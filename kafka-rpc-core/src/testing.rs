@@ -1,0 +1,94 @@
+//! Tests of services without Kafka.
+//!
+//! [`in_process`] runs any implementation of a service trait behind its generated client, through
+//! the full encode, dispatch and decode; [`fail_next`] makes that client's calls fail as the
+//! framework would. [`MemoryBroker`] is a whole broker for tests of several clients and servers,
+//! and of faults between them.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use crate::sync::lock;
+pub use crate::transport::memory::MemoryBroker;
+use crate::{Client, RpcError, Server, ServiceClient, ServiceServer, TopicSettings};
+
+/// A client of `server`, which runs in this process for as long as the client lives.
+///
+/// Each call is encoded, travels through an in-memory broker of its own, is dispatched and
+/// answered as on Kafka, and is decoded.
+///
+/// # Panics
+/// If the server can't be started, which in memory means that the service's declared names are no
+/// names of topics.
+pub fn in_process<S: ServiceServer>(server: S) -> S::Client
+where
+    S::Client: 'static,
+{
+    let broker = MemoryBroker::new();
+    // In memory every step is done at its first poll, so that waiting never blocks a runtime.
+    let started = Server::builder(&broker)
+        .create_topics(
+            TopicSettings::default()
+                .commands_partitions(1)
+                .results_partitions(1),
+        )
+        .service(server)
+        .start()
+        .wait();
+    let attached = started.and_then(|server| {
+        let client: S::Client = Client::connect(&broker).wait()?.attach().wait()?;
+        let _ = client.binding().bound().testing().server.set(server);
+        Ok(client)
+    });
+    match attached {
+        Ok(client) => client,
+        Err(error) => panic!("the service can't run in process: {error}"),
+    }
+}
+
+/// Makes the next call of `method` on this client, or on a clone of it, fail with `error` instead
+/// of being sent. Several are taken in order.
+///
+/// `method` is the name on the wire, which is the method's own unless the trait says otherwise.
+///
+/// # Panics
+/// If the service has no such method.
+pub fn fail_next<C: ServiceClient>(client: &C, method: &str, error: RpcError) {
+    let descriptor = C::DESCRIPTOR;
+    assert!(
+        descriptor.methods.iter().any(|known| known.name == method),
+        "service {} has no method `{method}`",
+        descriptor.name
+    );
+    let testing = client.binding().bound().testing();
+    lock(&testing.faults).push_back((descriptor.name, method.to_owned(), error));
+    testing.armed.store(true, Ordering::Release);
+}
+
+/// What tests have put into a client; empty in production.
+#[derive(Debug, Default)]
+pub(crate) struct Testing {
+    /// Whether there is any fault, so that a call in production takes no lock.
+    armed: AtomicBool,
+    faults: Mutex<VecDeque<(&'static str, String, RpcError)>>,
+    server: OnceLock<Server>,
+}
+
+impl Testing {
+    /// The error that the next call of this method was made to end with.
+    pub(crate) fn take_fault(&self, service: &str, method: &str) -> Option<RpcError> {
+        if !self.armed.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut faults = lock(&self.faults);
+        let index = faults
+            .iter()
+            .position(|(of, name, _)| *of == service && name == method)?;
+        let (.., error) = faults.remove(index)?;
+        if faults.is_empty() {
+            self.armed.store(false, Ordering::Release);
+        }
+        Some(error)
+    }
+}

@@ -1,0 +1,58 @@
+//! The cases, by what they are about.
+
+mod calls;
+mod deadlines;
+mod hygiene;
+mod lifecycle;
+mod ordering;
+mod refusals;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::world::World;
+
+/// A broker API that the mock cluster lacks, which a case needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lacks(pub &'static str);
+
+/// One black-box case.
+#[derive(Clone, Copy)]
+pub struct Case {
+    pub name: &'static str,
+    pub lacks: Option<Lacks>,
+    pub run: fn(World) -> Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// Declares the cases of a file: `name: function` or `name: function, lacks "API"`.
+macro_rules! cases {
+    ($($name:literal: $function:ident $(, lacks $lacks:literal)?;)*) => {
+        pub(super) const CASES: &[$crate::cases::Case] = &[$(
+            $crate::cases::Case {
+                name: $name,
+                lacks: $crate::cases::lacks(&[$($lacks)?]),
+                run: |world| ::std::boxed::Box::pin($function(world)),
+            },
+        )*];
+    };
+}
+use cases;
+
+const fn lacks(apis: &[&'static str]) -> Option<Lacks> {
+    match apis {
+        [] => None,
+        [api, ..] => Some(Lacks(api)),
+    }
+}
+
+pub fn all() -> Vec<Case> {
+    [
+        calls::CASES,
+        refusals::CASES,
+        deadlines::CASES,
+        ordering::CASES,
+        hygiene::CASES,
+        lifecycle::CASES,
+    ]
+    .concat()
+}

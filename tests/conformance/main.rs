@@ -1,0 +1,210 @@
+//! One suite of black-box cases, run against every transport, so that the in-memory broker can't
+//! drift from Kafka.
+//!
+//! It prints which case ran where. A case that a transport can't run names the broker API that it
+//! lacks. Arguments other than flags select cases by name, as with the standard harness.
+
+mod cases;
+mod probe;
+mod world;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use kafka_rpc::Kafka;
+use kafka_rpc::testing::MemoryBroker;
+use kafka_rpc_tests::broker;
+
+use cases::{Case, Lacks};
+use world::{Cluster, World};
+
+/// How long one case may take on a real clock.
+const CASE_LIMIT: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Memory,
+    Mock,
+    Real,
+}
+
+impl Transport {
+    const ALL: [Self; 3] = [Self::Memory, Self::Mock, Self::Real];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Mock => "mock cluster",
+            Self::Real => "real Kafka",
+        }
+    }
+
+    /// Cases wait for timers more than they compute.
+    const fn threads(self) -> usize {
+        match self {
+            Self::Memory => 2,
+            Self::Mock => 4,
+            Self::Real => 6,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    Passed,
+    Failed,
+    Absent(Lacks),
+    /// There is no broker to run it on.
+    Skipped,
+    /// Not selected by the arguments.
+    NotSelected,
+}
+
+fn main() -> ExitCode {
+    let filters: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    if std::env::args().any(|argument| argument == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    let cases = cases::all();
+    let brokers = broker::shared("conformance");
+    let columns = Transport::ALL.map(|transport| {
+        let servers = match (transport, &brokers) {
+            (Transport::Real, Some(brokers)) => Some(brokers.bootstrap().to_owned()),
+            (Transport::Real, None) => return vec![Verdict::Skipped; cases.len()],
+            _ => None,
+        };
+        run_all(transport, &cases, &filters, servers)
+    });
+    report(&cases, &columns)
+}
+
+fn run_all(
+    transport: Transport,
+    cases: &[Case],
+    filters: &[String],
+    servers: Option<String>,
+) -> Vec<Verdict> {
+    let verdicts = Mutex::new(vec![Verdict::NotSelected; cases.len()]);
+    let queue: Mutex<VecDeque<usize>> = Mutex::new((0..cases.len()).collect());
+    std::thread::scope(|scope| {
+        for _ in 0..transport.threads() {
+            scope.spawn(|| {
+                while let Some(index) = next(&queue) {
+                    let case = cases[index];
+                    if !filters.is_empty() && !filters.iter().any(|f| case.name.contains(f)) {
+                        continue;
+                    }
+                    let verdict = match case.lacks {
+                        Some(lacks) if transport == Transport::Mock => Verdict::Absent(lacks),
+                        _ => run(transport, case, servers.as_deref()),
+                    };
+                    lock(&verdicts)[index] = verdict;
+                }
+            });
+        }
+    });
+    verdicts
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+fn run(transport: Transport, case: Case, servers: Option<&str>) -> Verdict {
+    let prefix = format!("conformance.{}.", unique());
+    let passed = catch_unwind(AssertUnwindSafe(|| {
+        // Each case has a runtime of its own; in memory its time is virtual, so that a case that
+        // waits for a minute takes none.
+        let runtime = match transport {
+            Transport::Memory => tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .start_paused(true)
+                .build(),
+            Transport::Mock | Transport::Real => tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build(),
+        }
+        .expect("a runtime");
+        let limit = match transport {
+            Transport::Memory => CASE_LIMIT * 100,
+            Transport::Mock | Transport::Real => CASE_LIMIT,
+        };
+        runtime.block_on(async {
+            let cluster = match (transport, servers) {
+                (Transport::Memory, _) => Cluster::Memory(MemoryBroker::new()),
+                (Transport::Real, Some(servers)) => Cluster::Kafka(Kafka::new(servers)),
+                _ => Cluster::Kafka(Kafka::embedded().expect("a mock cluster")),
+            };
+            let _topics = servers.map(|_| broker::delete_on_drop(&prefix));
+            let world = World::new(cluster, prefix.clone());
+            tokio::time::timeout(limit, (case.run)(world))
+                .await
+                .expect("the case ends in time");
+        });
+    }));
+    match passed {
+        Ok(()) => Verdict::Passed,
+        Err(_) => {
+            println!("FAILED: {} ({})", case.name, transport.name());
+            Verdict::Failed
+        }
+    }
+}
+
+fn report(cases: &[Case], columns: &[Vec<Verdict>; 3]) -> ExitCode {
+    println!("\nconformance: what every transport does alike\n");
+    let [memory, mock, real] = Transport::ALL.map(Transport::name);
+    println!("{memory:^8} {mock:^14} {real:^12} case");
+    for (index, case) in cases.iter().enumerate() {
+        let cell = |column: &Vec<Verdict>| match &column[index] {
+            Verdict::Passed => "ok",
+            Verdict::Failed => "FAILED",
+            Verdict::Absent(_) => "absent",
+            Verdict::Skipped => "skipped",
+            Verdict::NotSelected => "-",
+        };
+        let [memory, mock, real] = [cell(&columns[0]), cell(&columns[1]), cell(&columns[2])];
+        let lacks = match &columns[1][index] {
+            Verdict::Absent(lacks) => format!(" [the mock cluster lacks {}]", lacks.0),
+            _ => String::new(),
+        };
+        println!("{memory:^8} {mock:^14} {real:^12} {}{lacks}", case.name);
+    }
+    let count = |verdict: fn(&Verdict) -> bool| {
+        columns
+            .iter()
+            .flatten()
+            .filter(|found| verdict(found))
+            .count()
+    };
+    let failed = count(|verdict| *verdict == Verdict::Failed);
+    let skipped = count(|verdict| matches!(verdict, Verdict::Absent(_) | Verdict::Skipped));
+    println!(
+        "\n{} cases\nconformance: {} passed, {failed} failed, {skipped} skipped",
+        cases.len(),
+        count(|verdict| *verdict == Verdict::Passed),
+    );
+    ExitCode::from(u8::from(failed > 0))
+}
+
+fn next(queue: &Mutex<VecDeque<usize>>) -> Option<usize> {
+    lock(queue).pop_front()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Differs between processes and between cases.
+fn unique() -> String {
+    static NEXT: Mutex<u32> = Mutex::new(0);
+    let mut next = lock(&NEXT);
+    *next += 1;
+    format!("{}-{next}", std::process::id())
+}
+

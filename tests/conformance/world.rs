@@ -1,0 +1,235 @@
+//! One case's own corner of a cluster: its topics, its clients and servers, and raw records.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kafka_rpc::testing::MemoryBroker;
+use kafka_rpc::{Client, ClientBuilder, Kafka, Server, ServerBuilder, ServiceClient, TopicSettings};
+use kafka_rpc_core::transport::{
+    self, Delivery, DeliverySink, Incoming, Listener, ListenerSink, Producer, Record, Transport,
+    TransportError,
+};
+use tokio::sync::mpsc;
+
+use crate::probe::{Desk, ProbeClient, ProbeServer};
+
+/// How long a condition may take to come true.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Debug)]
+pub enum Cluster {
+    Memory(MemoryBroker),
+    Kafka(Kafka),
+}
+
+/// One case's own corner of a cluster.
+#[derive(Clone)]
+pub struct World {
+    cluster: Cluster,
+    prefix: String,
+    transport: Arc<dyn Transport>,
+}
+
+impl World {
+    pub fn new(cluster: Cluster, prefix: String) -> Self {
+        let transport = match &cluster {
+            Cluster::Memory(broker) => transport::open(broker),
+            Cluster::Kafka(kafka) => transport::open(kafka),
+        };
+        Self {
+            cluster,
+            prefix,
+            transport: transport.expect("the settings are good"),
+        }
+    }
+
+    pub fn memory(&self) -> Option<&MemoryBroker> {
+        match &self.cluster {
+            Cluster::Memory(broker) => Some(broker),
+            Cluster::Kafka(_) => None,
+        }
+    }
+
+    /// The full name of one of this case's topics.
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    pub fn topics() -> TopicSettings {
+        TopicSettings::default()
+            .commands_partitions(3)
+            .results_partitions(1)
+            .replication(1)
+    }
+
+    pub fn client_builder(&self) -> ClientBuilder {
+        let builder = match &self.cluster {
+            Cluster::Memory(broker) => Client::builder(broker),
+            Cluster::Kafka(kafka) => Client::builder(kafka),
+        };
+        builder
+            .topic_prefix(&self.prefix)
+            .create_topics(Self::topics())
+            .timeout(Duration::from_secs(20))
+    }
+
+    pub fn server_builder(&self) -> ServerBuilder {
+        let builder = match &self.cluster {
+            Cluster::Memory(broker) => Server::builder(broker),
+            Cluster::Kafka(kafka) => Server::builder(kafka),
+        };
+        builder
+            .topic_prefix(&self.prefix)
+            .create_topics(Self::topics())
+    }
+
+    pub async fn client(&self) -> Client {
+        self.client_builder().connect().await.expect("a client")
+    }
+
+    pub async fn attach<C: ServiceClient + 'static>(&self) -> C {
+        self.client().await.attach().await.expect("attached")
+    }
+
+    pub async fn serve(&self, desk: &Desk) -> Server {
+        self.start(self.server_builder(), desk).await
+    }
+
+    pub async fn start(&self, builder: ServerBuilder, desk: &Desk) -> Server {
+        builder
+            .service(ProbeServer::new(desk.clone()))
+            .start()
+            .await
+            .expect("a server")
+    }
+
+    /// A server, a client and the server's journal, warmed up.
+    pub async fn pair(&self) -> (Server, ProbeClient, Desk) {
+        let desk = Desk::default();
+        let server = self.serve(&desk).await;
+        let probe: ProbeClient = self.attach().await;
+        self.warm_up(&probe).await;
+        (server, probe, desk)
+    }
+
+    /// Returns when every commands partition is served.
+    pub async fn warm_up(&self, probe: &ProbeClient) {
+        for partition in 0..3 {
+            let warm = probe.subtract(1, 1).partition(partition);
+            warm.timeout(Duration::from_secs(30)).await.expect("served");
+        }
+    }
+
+    /// Waits for a condition, checked often; panics with `what` when it takes too long.
+    pub async fn until(&self, what: &str, condition: impl Fn() -> bool) {
+        let start = tokio::time::Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < PATIENCE, "never came true: {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Appends a record as it is.
+    pub async fn produce(&self, topic: &str, partition: u32, key: Option<&[u8]>, value: &[u8]) {
+        let (sender, mut deliveries) = mpsc::unbounded_channel();
+        let producer: Arc<dyn Producer> = self
+            .transport
+            .producer(Arc::new(Deliveries(sender)))
+            .await
+            .expect("a producer");
+        let record = Record {
+            topic: &self.topic(topic),
+            partition,
+            key,
+            value,
+            headers: &[],
+            timestamp_ms: self.transport.clock().wall_ms(),
+        };
+        producer.produce(record, 0).expect("handed over");
+        assert!(deliveries.recv().await.expect("a report"), "not persisted");
+    }
+
+    /// Reads what is appended to a partition from now on.
+    pub async fn tail(&self, topic: &str, partition: u32) -> Tail {
+        let records = Arc::new(Records::default());
+        let listener = self
+            .transport
+            .listen(&self.topic(topic), partition, Arc::clone(&records) as _)
+            .await
+            .expect("a listener");
+        Tail {
+            world: self.clone(),
+            records,
+            _listener: listener,
+        }
+    }
+
+    pub fn now(&self) -> Instant {
+        self.transport.clock().now()
+    }
+}
+
+/// A record as it was read.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    pub key: Option<Vec<u8>>,
+    pub value: Vec<u8>,
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// What was appended to a partition since it was opened.
+pub struct Tail {
+    world: World,
+    records: Arc<Records>,
+    _listener: Box<dyn Listener>,
+}
+
+impl Tail {
+    pub fn records(&self) -> Vec<Copied> {
+        self.records
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Waits until there are `count` records.
+    pub async fn first(&self, count: usize) -> Vec<Copied> {
+        self.world
+            .until("enough records", || self.records().len() >= count)
+            .await;
+        self.records()
+    }
+}
+
+#[derive(Default)]
+struct Records(Mutex<Vec<Copied>>);
+
+impl ListenerSink for Records {
+    fn record(&self, record: Incoming<'_>) {
+        let mut headers = Vec::new();
+        record
+            .headers
+            .each(&mut |name, value| headers.push((name.to_owned(), value.to_vec())));
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Copied {
+                key: record.key.map(<[u8]>::to_vec),
+                value: record.value.unwrap_or_default().to_vec(),
+                headers,
+            });
+    }
+
+    fn gap(&self, _: Option<u64>) {}
+
+    fn trouble(&self, _: TransportError) {}
+}
+
+struct Deliveries(mpsc::UnboundedSender<bool>);
+
+impl DeliverySink for Deliveries {
+    fn delivered(&self, _: u64, delivery: Delivery) {
+        let _ = self.0.send(matches!(delivery, Delivery::Persisted));
+    }
+}

@@ -1,0 +1,16 @@
+//! The service of the tests that run in several processes; its server and its client are the
+//! binary `worker`.
+
+/// Echoes, and takes its time.
+#[kafka_rpc::service]
+pub trait Load {
+    /// Returns what it was given.
+    async fn echo(&self, data: Vec<u8>) -> Vec<u8>;
+
+    /// Prints `began {name}`, waits, and prints `ended {name}`; or `stopped {name}` if it is
+    /// stopped before.
+    async fn sleep(&self, name: String, milliseconds: u64) -> u64;
+
+    /// The server's process id.
+    async fn who(&self) -> u32;
+}

@@ -1,0 +1,213 @@
+//! Clients and servers as processes of their own, on real Kafka.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use kafka_rpc::{Client, Code, Kafka, Outcome, TopicSettings};
+use kafka_rpc_tests::broker::{self, Shared};
+use kafka_rpc_tests::clock;
+use kafka_rpc_tests::load::LoadClient;
+use kafka_rpc_tests::process::Process;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn worker(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+    command.args(arguments);
+    command
+}
+
+fn server(command: &mut Command) -> Process {
+    let mut server = Process::spawn(command).unwrap();
+    server.wait_for_line("ready", PATIENCE);
+    server
+}
+
+async fn attach(shared: &Shared, prefix: &str, partitions: u32) -> LoadClient {
+    Client::builder(&Kafka::new(shared.bootstrap()))
+        .topic_prefix(prefix)
+        .create_topics(
+            TopicSettings::default()
+                .commands_partitions(partitions)
+                .results_partitions(1),
+        )
+        .connect()
+        .await
+        .unwrap()
+        .attach()
+        .await
+        .unwrap()
+}
+
+/// Guarantee: a server that is killed in the middle of a call costs that call its deadline and
+/// nothing more, and the client goes on with the next server as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_ends_its_call_at_the_deadline_and_the_next_one_serves() {
+    let Some(shared) = broker::shared() else {
+        return;
+    };
+    let topics = shared.topics();
+    let prefix = topics.name("");
+    let arguments = ["server", shared.bootstrap(), &prefix];
+    let mut first = server(&mut worker(&arguments));
+    let load = attach(&shared, &prefix, 1).await;
+    load.who().timeout(PATIENCE).await.unwrap();
+
+    let timeout = Duration::from_secs(2);
+    let start = Instant::now();
+    let call = tokio::spawn(load.sleep("doomed".to_owned(), 60_000).timeout(timeout));
+    first.wait_for_line("began doomed", PATIENCE);
+    first.kill();
+    let error = call.await.unwrap().unwrap_err();
+    let took = start.elapsed();
+    assert_eq!(error.code(), Code::DeadlineExceeded, "{error}");
+    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert!(took >= timeout, "{took:?} is too early");
+    println!("the call ended {:?} after its deadline", took - timeout);
+
+    let second = server(&mut worker(&arguments));
+    let restarted = Instant::now();
+    let who = load.who().timeout(Duration::from_secs(15)).await.unwrap();
+    assert_eq!(who, second.pid());
+    println!("the next server answered after {:?}", restarted.elapsed());
+}
+
+/// Guarantee: clients that share a results partition get their own replies and no others, and drop
+/// the others' by their keys alone.
+#[test]
+fn four_client_processes_share_a_results_partition() {
+    const CALLS: usize = 1_000;
+    let Some(shared) = broker::shared() else {
+        return;
+    };
+    let topics = shared.topics();
+    let prefix = topics.name("");
+    let brokers = shared.bootstrap();
+    let _server = server(&mut worker(&["server", brokers, &prefix, "2"]));
+    let calls = CALLS.to_string();
+    let mut clients: Vec<_> = (0..4)
+        .map(|_| Process::spawn(&mut worker(&["client", brokers, &prefix, &calls])).unwrap())
+        .collect();
+    let mut foreign = 0;
+    for client in &mut clients {
+        let line = client.wait_for_line("correct=", PATIENCE * 2);
+        let figure = |name: &str| -> usize {
+            let (_, rest) = line.split_once(&format!("{name}=")).unwrap();
+            rest.split(' ').next().unwrap().parse().unwrap()
+        };
+        assert_eq!(figure("correct"), CALLS, "{line}");
+        assert_eq!(figure("late") + figure("duplicate"), 0, "{line}");
+        assert_eq!(figure("in_flight"), 0, "{line}");
+        foreign += figure("foreign");
+    }
+    assert!(foreign > 0, "the clients did not overlap");
+}
+
+/// Guarantee: no reply is missed from the moment that `attach` returns.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_call_after_attach_never_loses_its_reply() {
+    let Some(shared) = broker::shared() else {
+        return;
+    };
+    let topics = shared.topics();
+    let prefix = topics.name("");
+    let _server = server(&mut worker(&["server", shared.bootstrap(), &prefix]));
+    let warm = attach(&shared, &prefix, 1).await;
+    warm.who().timeout(PATIENCE).await.unwrap();
+    for n in 0..200 {
+        let load = attach(&shared, &prefix, 1).await;
+        let reply = load.echo(vec![n as u8]).timeout(Duration::from_secs(5));
+        assert_eq!(reply.await.unwrap(), [n as u8], "attempt {n}");
+    }
+}
+
+/// Guarantee: a dropped call stops its handler on the server that runs it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_call_stops_its_handler_on_whichever_server_runs_it() {
+    let Some(shared) = broker::shared() else {
+        return;
+    };
+    let topics = shared.topics();
+    let prefix = topics.name("");
+    let arguments = ["server", shared.bootstrap(), &prefix, "6"];
+    let mut servers = [
+        server(&mut worker(&arguments)),
+        server(&mut worker(&arguments)),
+    ];
+    let load = attach(&shared, &prefix, 6).await;
+    // Until the partitions are shared out, a cancel may meet a rebalance, where it is best effort.
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let mut owners = Vec::new();
+        for partition in 0..6 {
+            let who = load.who().partition(partition).timeout(PATIENCE);
+            owners.push(who.await.unwrap());
+        }
+        if servers
+            .iter()
+            .all(|server| owners.iter().filter(|who| **who == server.pid()).count() == 3)
+        {
+            break;
+        }
+        assert!(
+            Instant::now() < until,
+            "the servers never shared: {owners:?}"
+        );
+    }
+    for partition in 0..6 {
+        let name = format!("call on {partition}");
+        let owner = load.who().partition(partition).await.unwrap();
+        let call = tokio::spawn(load.sleep(name.clone(), 600_000).partition(partition));
+        let server = servers
+            .iter_mut()
+            .find(|server| server.pid() == owner)
+            .unwrap();
+        server.wait_for_line(&format!("began {name}"), PATIENCE);
+        call.abort();
+        server.wait_for_line(&format!("stopped {name}"), Duration::from_secs(5));
+    }
+}
+
+/// Guarantee: a server whose wall clock is an hour wrong serves calls, stops their handlers at
+/// their deadlines, and doesn't run what expired while it was stopped.
+async fn a_wrong_clock(shift: i64) {
+    let Some(shared) = broker::shared() else {
+        return;
+    };
+    let topics = shared.topics();
+    let prefix = topics.name("");
+    let mut command = worker(&["server", shared.bootstrap(), &prefix]);
+    let mut wrong = server(clock::shift(&mut command, shift));
+    let load = attach(&shared, &prefix, 1).await;
+    load.who().timeout(PATIENCE).await.unwrap();
+    for n in 0..50 {
+        let reply = load.echo(vec![n]).timeout(Duration::from_secs(2)).await;
+        assert_eq!(reply.unwrap(), [n]);
+    }
+
+    // A handler is stopped at its deadline, not an hour later.
+    let timeout = Duration::from_millis(500);
+    let slow = load.sleep("slow".to_owned(), 600_000).timeout(timeout);
+    slow.await.unwrap_err();
+    wrong.wait_for_line("stopped slow", Duration::from_secs(3));
+
+    // A command that waited beyond its budget and the allowance isn't run.
+    wrong.pause();
+    let timeout = Duration::from_millis(200);
+    let expired = load.sleep("expired".to_owned(), 1).timeout(timeout);
+    expired.await.unwrap_err();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    wrong.resume();
+    load.who().timeout(PATIENCE).await.unwrap();
+    assert!(!wrong.output().contains("began expired"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_one_hour_ahead_keeps_to_the_budget() {
+    a_wrong_clock(3600).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_one_hour_behind_keeps_to_the_budget() {
+    a_wrong_clock(-3600).await;
+}

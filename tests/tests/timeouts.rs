@@ -1,0 +1,77 @@
+//! A hundred thousand timeouts leave nothing behind.
+//!
+//! The one test of its process, since it counts the live heap bytes.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::time::Duration;
+
+use kafka_rpc::{Client, Code, Kafka, TopicSettings};
+use kafka_rpc_tests::broker;
+use kafka_rpc_tests::load::LoadClient;
+
+struct Counting;
+
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+
+#[allow(unsafe_code)]
+// SAFETY: every call is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn topics() -> TopicSettings {
+    TopicSettings::default()
+        .commands_partitions(1)
+        .results_partitions(1)
+}
+
+/// As many calls as fit at once, to nobody.
+async fn time_out(load: &LoadClient, calls: usize) {
+    let pending: Vec<_> = (0..calls)
+        .map(|_| load.echo(vec![0; 16]).timeout(Duration::from_millis(500)))
+        .map(|call| tokio::spawn(async move { call.await.unwrap_err().code() }))
+        .collect();
+    for call in pending {
+        assert_eq!(call.await.unwrap(), Code::DeadlineExceeded);
+    }
+}
+
+/// Guarantee: a call that times out leaves no entry, no timer and no heap behind. On real Kafka,
+/// since there the memory of the client's own broker doesn't count.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_timeouts_leave_nothing_behind() {
+    let Some(shared) = broker::shared() else {
+        return;
+    };
+    let names = shared.topics();
+    let client = Client::builder(&Kafka::new(shared.bootstrap()))
+        .topic_prefix(names.name(""))
+        .create_topics(topics())
+        .connect()
+        .await
+        .unwrap();
+    let load: LoadClient = client.attach().await.unwrap();
+    // The first wave grows what is kept: the runtime's queues and the registry's small table.
+    time_out(&load, 10_000).await;
+    let before = LIVE.load(Ordering::Relaxed);
+    for _ in 0..10 {
+        time_out(&load, 10_000).await;
+    }
+    let stats = client.stats();
+    assert_eq!((stats.expired, stats.in_flight), (110_000, 0));
+    let after = LIVE.load(Ordering::Relaxed);
+    println!("live heap bytes: {before} before, {after} after 100,000 timeouts");
+    assert!(after <= before + 64 * 1024, "{before} grew to {after}");
+}
