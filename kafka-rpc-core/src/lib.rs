@@ -14,6 +14,7 @@ mod service;
 pub mod transport;
 pub mod wire;
 
+pub use bytes::Bytes;
 pub use client::{Binding, Call, Client};
 pub use error::{CallError, Code, Outcome, RpcError};
 pub use operation::Operation;
