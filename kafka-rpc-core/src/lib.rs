@@ -17,6 +17,7 @@ mod topics;
 pub mod transport;
 pub mod wire;
 
+pub use bytes::Bytes;
 pub use client::{Binding, Call, Client, ClientBuilder, ClientStats, MetadataCall, Reply, Times};
 pub use error::{CallError, Code, Outcome, RpcError};
 pub use operation::Operation;
