@@ -24,3 +24,4 @@ pub use operation::Operation;
 pub use server::{Ordering, Server};
 pub use service::{Descriptor, Dispatch, Method, Service, ServiceClient, ServiceServer};
 pub use topics::TopicSettings;
+pub use wire::CallId;

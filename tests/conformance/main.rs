@@ -11,12 +11,12 @@ mod world;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kafka_rpc::Kafka;
 use kafka_rpc::testing::MemoryBroker;
-use kafka_rpc_tests::broker;
+use kafka_rpc_tests::broker::{self, Shared};
 
 use cases::{Case, Lacks};
 use world::{Cluster, World};
@@ -72,14 +72,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let cases = cases::all();
-    let brokers = broker::shared("conformance");
-    let columns = Transport::ALL.map(|transport| {
-        let servers = match (transport, &brokers) {
-            (Transport::Real, Some(brokers)) => Some(brokers.bootstrap().to_owned()),
-            (Transport::Real, None) => return vec![Verdict::Skipped; cases.len()],
-            _ => None,
-        };
-        run_all(transport, &cases, &filters, servers)
+    let brokers = broker::shared();
+    let columns = Transport::ALL.map(|transport| match (transport, &brokers) {
+        (Transport::Real, None) => vec![Verdict::Skipped; cases.len()],
+        (Transport::Real, brokers) => run_all(transport, &cases, &filters, brokers.as_ref()),
+        _ => run_all(transport, &cases, &filters, None),
     });
     report(&cases, &columns)
 }
@@ -88,7 +85,7 @@ fn run_all(
     transport: Transport,
     cases: &[Case],
     filters: &[String],
-    servers: Option<String>,
+    brokers: Option<&Shared>,
 ) -> Vec<Verdict> {
     let verdicts = Mutex::new(vec![Verdict::NotSelected; cases.len()]);
     let queue: Mutex<VecDeque<usize>> = Mutex::new((0..cases.len()).collect());
@@ -102,7 +99,7 @@ fn run_all(
                     }
                     let verdict = match case.lacks {
                         Some(lacks) if transport == Transport::Mock => Verdict::Absent(lacks),
-                        _ => run(transport, case, servers.as_deref()),
+                        _ => run(transport, case, brokers),
                     };
                     lock(&verdicts)[index] = verdict;
                 }
@@ -114,8 +111,9 @@ fn run_all(
         .unwrap_or_else(PoisonError::into_inner)
 }
 
-fn run(transport: Transport, case: Case, servers: Option<&str>) -> Verdict {
-    let prefix = format!("conformance.{}.", unique());
+fn run(transport: Transport, case: Case, brokers: Option<&Shared>) -> Verdict {
+    let topics = brokers.map(|brokers| Arc::new(brokers.topics()));
+    let prefix = topics.as_ref().map_or_else(String::new, |topics| topics.name(""));
     let passed = catch_unwind(AssertUnwindSafe(|| {
         // Each case has a runtime of its own; in memory its time is virtual, so that a case that
         // waits for a minute takes none.
@@ -135,13 +133,12 @@ fn run(transport: Transport, case: Case, servers: Option<&str>) -> Verdict {
             Transport::Mock | Transport::Real => CASE_LIMIT,
         };
         runtime.block_on(async {
-            let cluster = match (transport, servers) {
+            let cluster = match (transport, brokers) {
                 (Transport::Memory, _) => Cluster::Memory(MemoryBroker::new()),
-                (Transport::Real, Some(servers)) => Cluster::Kafka(Kafka::new(servers)),
+                (Transport::Real, Some(brokers)) => Cluster::Kafka(Kafka::new(brokers.bootstrap())),
                 _ => Cluster::Kafka(Kafka::embedded().expect("a mock cluster")),
             };
-            let _topics = servers.map(|_| broker::delete_on_drop(&prefix));
-            let world = World::new(cluster, prefix.clone());
+            let world = World::new(cluster, prefix.clone(), topics.clone());
             tokio::time::timeout(limit, (case.run)(world))
                 .await
                 .expect("the case ends in time");
@@ -199,12 +196,3 @@ fn next(queue: &Mutex<VecDeque<usize>>) -> Option<usize> {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// Differs between processes and between cases.
-fn unique() -> String {
-    static NEXT: Mutex<u32> = Mutex::new(0);
-    let mut next = lock(&NEXT);
-    *next += 1;
-    format!("{}-{next}", std::process::id())
-}
-

@@ -9,6 +9,7 @@ use kafka_rpc_core::transport::{
     self, Delivery, DeliverySink, Incoming, Listener, ListenerSink, Producer, Record, Transport,
     TransportError,
 };
+use kafka_rpc_tests::topics::Topics;
 use tokio::sync::mpsc;
 
 use crate::probe::{Desk, ProbeClient, ProbeServer};
@@ -28,10 +29,12 @@ pub struct World {
     cluster: Cluster,
     prefix: String,
     transport: Arc<dyn Transport>,
+    /// On real Kafka.
+    topics: Option<Arc<Topics>>,
 }
 
 impl World {
-    pub fn new(cluster: Cluster, prefix: String) -> Self {
+    pub fn new(cluster: Cluster, prefix: String, topics: Option<Arc<Topics>>) -> Self {
         let transport = match &cluster {
             Cluster::Memory(broker) => transport::open(broker),
             Cluster::Kafka(kafka) => transport::open(kafka),
@@ -40,13 +43,7 @@ impl World {
             cluster,
             prefix,
             transport: transport.expect("the settings are good"),
-        }
-    }
-
-    pub fn memory(&self) -> Option<&MemoryBroker> {
-        match &self.cluster {
-            Cluster::Memory(broker) => Some(broker),
-            Cluster::Kafka(_) => None,
+            topics,
         }
     }
 
@@ -161,6 +158,26 @@ impl World {
             world: self.clone(),
             records,
             _listener: listener,
+        }
+    }
+
+    /// Deletes a topic and creates it anew, empty.
+    pub async fn recreate(&self, topic: &str) {
+        match (&self.cluster, &self.topics) {
+            (Cluster::Memory(broker), _) => broker
+                .faults()
+                .recreate_topic(&self.topic(topic))
+                .expect("the topic is there"),
+            (Cluster::Kafka(_), Some(topics)) => {
+                let (topics, topic) = (Arc::clone(topics), topic.to_owned());
+                tokio::task::spawn_blocking(move || {
+                    topics.delete(&topic);
+                    topics.create(&topic, 1);
+                })
+                .await
+                .expect("the topic is made anew");
+            }
+            (Cluster::Kafka(_), None) => panic!("the mock cluster can't delete topics"),
         }
     }
 

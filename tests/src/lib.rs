@@ -4,6 +4,7 @@
 
 pub mod broker;
 pub mod clock;
+pub mod load;
 pub mod process;
 pub mod run;
 pub mod topics;

@@ -65,6 +65,26 @@ impl Topics {
         name
     }
 
+    /// Deletes a topic, and returns when the cluster knows it no more.
+    ///
+    /// # Panics
+    /// It can't be deleted.
+    pub fn delete(&self, name: &str) {
+        let name = self.name(name);
+        let admin = self.admin();
+        let deleted = block_on(admin.delete_topics(&[&name], &options()))
+            .expect("the cluster answers")
+            .remove(0);
+        if let Err((_, code)) = deleted {
+            panic!("the topic {name} can't be deleted: {code}");
+        }
+        let gone = wait_until(PATIENCE, || {
+            let metadata = admin.inner().fetch_metadata(None, PATIENCE);
+            metadata.is_ok_and(|metadata| metadata.topics().iter().all(|topic| topic.name() != name))
+        });
+        assert!(gone, "the topic {name} is still there");
+    }
+
     fn admin(&self) -> AdminClient<DefaultClientContext> {
         ClientConfig::new()
             .set("bootstrap.servers", &self.bootstrap)

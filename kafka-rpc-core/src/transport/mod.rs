@@ -83,6 +83,14 @@ pub(crate) mod sealed {
     }
 }
 
+/// Opens a transport by itself, for tests and tools that need records as they are.
+///
+/// # Errors
+/// A setting is refused or has no meaning.
+pub fn open(cluster: &impl Cluster) -> Result<Arc<dyn Transport>, TransportError> {
+    cluster.open()
+}
+
 /// Time as a transport sees it; the only source of time in client and server.
 pub trait Clock: Send + Sync + 'static {
     /// Monotonic time, for deadlines.
