@@ -61,8 +61,13 @@ pub(super) const MEMBER: &[(&str, &str)] = &[
     ("heartbeat.interval.ms", "1000"),
 ];
 
-/// On the embedded cluster, whose long polls aren't woken by a new record.
-pub(super) const EMBEDDED_CONSUMER: &[(&str, &str)] = &[("fetch.wait.max.ms", "1")];
+/// Consumers on the embedded cluster, whose long polls aren't woken by a new record, and whose
+/// groups take a session's length less a second for every rebalance but the first.
+pub(super) const EMBEDDED: &[(&str, &str)] = &[
+    ("fetch.wait.max.ms", "1"),
+    ("session.timeout.ms", "2000"),
+    ("heartbeat.interval.ms", "300"),
+];
 
 /// What users can't override, and why.
 const REFUSED: &[(&str, &str)] = &[

@@ -1,4 +1,4 @@
-//! The only unsafe code: three questions to librdkafka that its safe wrapper doesn't offer.
+//! The only unsafe code: four questions to librdkafka that its safe wrapper doesn't offer.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -6,8 +6,8 @@ use std::{ptr, slice};
 
 use rdkafka::ClientContext;
 use rdkafka::bindings::{
-    rd_kafka_handle_mock_cluster, rd_kafka_header_cnt, rd_kafka_header_get_all,
-    rd_kafka_message_headers, rd_kafka_message_status,
+    rd_kafka_handle_mock_cluster, rd_kafka_header_cnt, rd_kafka_header_get_all, rd_kafka_mem_free,
+    rd_kafka_memberid, rd_kafka_message_headers, rd_kafka_message_status,
     rd_kafka_mock_group_initial_rebalance_delay_ms, rd_kafka_msg_status_t, rd_kafka_resp_err_t,
 };
 use rdkafka::client::Client;
@@ -54,6 +54,22 @@ pub(super) fn each_header(message: &BorrowedMessage<'_>, visit: &mut dyn FnMut(&
         };
         // SAFETY: `value` isn't null and points to `length` bytes that live as long as the message.
         visit(name, unsafe { slice::from_raw_parts(value.cast(), length) });
+    }
+}
+
+/// Whether a consumer is a member of its group: from its joining until it has told the group that
+/// it leaves.
+pub(super) fn is_member<C: ClientContext>(consumer: &Client<C>) -> bool {
+    // SAFETY: the client is alive. The id, if there is one, is ours: a string that ends with a zero
+    // byte, read before it is freed by the function that is meant for it.
+    unsafe {
+        let id = rd_kafka_memberid(consumer.native_ptr());
+        if id.is_null() {
+            return false;
+        }
+        let is_member = !CStr::from_ptr(id).is_empty();
+        rd_kafka_mem_free(consumer.native_ptr(), id.cast());
+        is_member
     }
 }
 

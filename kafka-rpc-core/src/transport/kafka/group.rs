@@ -13,12 +13,11 @@ use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use super::blocking::{self, Reply};
-use super::errors;
 use super::events::Events;
 use super::latch::Latch;
 use super::listener::deliver;
 use super::settings::Settings;
-use super::topics;
+use super::{errors, ffi, topics};
 use crate::sync::lock;
 use crate::transport::{
     Assigned, BoxFuture, GroupOptions, GroupSink, Membership, Release, TransportError,
@@ -30,6 +29,9 @@ const ROUND: Duration = Duration::from_millis(100);
 
 /// The same while paused, so that a resumption is seen soon.
 const PAUSED_ROUND: Duration = Duration::from_millis(5);
+
+/// The same while leaving.
+const LEAVING_ROUND: Duration = Duration::from_millis(2);
 
 /// The time between two commits.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
@@ -228,12 +230,19 @@ impl<'a> Member<'a> {
 
     /// Gives everything up and leaves, while the group's coordinator can still be told.
     fn leave(&self) {
+        // A static member keeps its partitions for its return: closing the consumer gives them up
+        // without a word to the group.
+        if self.shared.options.instance.is_some() {
+            return;
+        }
         self.consumer.unsubscribe();
-        // Unsubscribing revokes what is owned, which is heard of by polling. Records that are still
-        // on their way aren't handed on: they are the next owner's.
+        // Unsubscribing revokes what is owned, which is heard of by polling, and then tells the
+        // group. Closing the consumer before that is done would cancel it, and the others would
+        // have to wait until this member is given up for dead. Records that are still on their way
+        // aren't handed on: they are the next owner's.
         let by = *lock(&self.shared.leave_by);
-        while !lock(&self.shared.owned).is_empty() && by.is_none_or(|by| Instant::now() < by) {
-            drop(self.consumer.poll(ROUND));
+        while ffi::is_member(self.consumer.client()) && by.is_none_or(|by| Instant::now() < by) {
+            drop(self.consumer.poll(LEAVING_ROUND));
         }
     }
 }

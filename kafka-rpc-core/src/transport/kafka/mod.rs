@@ -18,6 +18,9 @@ mod producer;
 mod settings;
 mod topics;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

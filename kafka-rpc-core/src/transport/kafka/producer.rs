@@ -105,7 +105,7 @@ fn warm_up(
         .fetch_cluster_id(Duration::from_millis(50))
         .is_none()
     {
-        client.poll(Duration::ZERO);
+        client.poll(Duration::from_millis(1));
         if let Some(refused) = shared.events.refused() {
             return Err(refused);
         }

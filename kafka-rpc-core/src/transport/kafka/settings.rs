@@ -35,7 +35,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(300);
 ///     .set("compression.codec", "lz4");
 /// ```
 #[derive(Clone)]
-pub struct Kafka(Arc<Settings>);
+pub struct Kafka(pub(super) Arc<Settings>);
 
 /// What a [`Kafka`] holds, shared by all clients that are made of it.
 #[derive(Clone)]
@@ -308,10 +308,10 @@ impl Settings {
 
     fn consumer(&self, own: &[(&str, &str)]) -> ClientConfig {
         let embedded = match self.embedded {
-            Some(_) => defaults::EMBEDDED_CONSUMER,
+            Some(_) => defaults::EMBEDDED,
             None => &[],
         };
-        self.config(&[defaults::CONSUMER, embedded, own])
+        self.config(&[defaults::CONSUMER, own, embedded])
     }
 
     fn config(&self, tables: &[&[(&str, &str)]]) -> ClientConfig {

@@ -22,6 +22,9 @@ const CREATION_PATIENCE: Duration = Duration::from_secs(30);
 /// long, for the sake of slow links.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
 
+/// How long the client's events are read for.
+const DRAIN: Duration = Duration::from_millis(5);
+
 /// How long to wait before asking again for what was not there yet.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -130,9 +133,13 @@ impl Lookup {
     }
 }
 
-/// Reads what a client has to say, until it has nothing more.
+/// Reads what a client has to say. One poll ends with one event, or without any; between those
+/// that tell are log lines, of which there may be many.
 fn drain(client: &BaseConsumer<Events>) {
-    while client.poll(Duration::ZERO).is_some() {}
+    let until = Instant::now() + DRAIN;
+    while Instant::now() < until {
+        drop(client.poll(Duration::from_millis(1)));
+    }
 }
 
 /// The number of partitions of a topic, asked for with a client that does nothing else meanwhile.
