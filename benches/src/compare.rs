@@ -13,8 +13,6 @@ use kafka_rpc_tests::topics::Topics;
 use crate::measure::{Figures, Outcome, Plan};
 use crate::statistics::{bootstrap, median};
 
-/// Before the first measured run: the broker's Java is slow until it has compiled itself.
-const BROKER_WARM_UP_SECONDS: f64 = 6.0;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug)]
@@ -24,6 +22,8 @@ pub(crate) struct Settings {
     in_flight: Vec<usize>,
     rounds: usize,
     seconds: f64,
+    /// Of the broker, before the first run: its Java is slow until it has compiled itself.
+    warm_up_seconds: f64,
     command_bytes: usize,
     reply_bytes: usize,
 }
@@ -36,6 +36,7 @@ impl Settings {
             in_flight: vec![1, 64, 1024],
             rounds: 7,
             seconds: 4.0,
+            warm_up_seconds: 6.0,
             command_bytes: 160,
             reply_bytes: 120,
         };
@@ -52,6 +53,7 @@ impl Settings {
                 }
                 ("--rounds", number) => settings.rounds = number.parse()?,
                 ("--seconds", number) => settings.seconds = number.parse()?,
+                ("--warm-up", number) => settings.warm_up_seconds = number.parse()?,
                 ("--command-bytes", number) => settings.command_bytes = number.parse()?,
                 ("--reply-bytes", number) => settings.reply_bytes = number.parse()?,
                 _ => return Err(format!("{name} {value} isn't understood").into()),
@@ -77,7 +79,7 @@ pub(crate) fn run(settings: &Settings) -> Outcome {
         "{} rounds of {} s, commands of {} bytes, replies of {} bytes, one partition each way",
         settings.rounds, settings.seconds, settings.command_bytes, settings.reply_bytes,
     );
-    measure("bare", 64, BROKER_WARM_UP_SECONDS, settings, &brokers)?;
+    measure("bare", 64, settings.warm_up_seconds, settings, &brokers)?;
 
     let mut absent = None;
     for &in_flight in &settings.in_flight {

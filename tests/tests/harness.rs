@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,7 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Which part this program plays when a test runs it as another process.
 const ROLE: &str = "KAFKA_RPC_HARNESS_ROLE";
@@ -210,8 +210,7 @@ fn processes_of_a_run_share_a_broker_that_ends_with_the_run() {
     if broker::shared().is_none() {
         return;
     }
-    let cache = PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache/kafka-rpc");
-    let cache = std::env::var_os("KAFKA_RPC_CACHE").map_or(cache, PathBuf::from);
+    let runs = broker::cache_folder().expect("it is used").join("runs");
     let mut run = Process::spawn(Command::new("sleep").arg("1000")).expect("sleep starts");
     let run_pid = run.pid().to_string();
     let start = || {
@@ -219,8 +218,8 @@ fn processes_of_a_run_share_a_broker_that_ends_with_the_run() {
         Process::spawn(command.env("KAFKA_RPC_RUN_PID", &run_pid)).expect("it starts")
     };
     let folder_of_run = || {
-        let runs = fs::read_dir(cache.join("runs")).expect("the folder of runs");
-        let mut runs = runs.filter_map(Result::ok).map(|run| run.path());
+        let entries = fs::read_dir(&runs).expect("the folder of runs");
+        let mut runs = entries.filter_map(Result::ok).map(|run| run.path());
         runs.find(|run| {
             let name = run.file_name().unwrap_or_default().to_string_lossy();
             name.starts_with(&format!("{run_pid}-"))

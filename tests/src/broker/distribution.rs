@@ -58,8 +58,12 @@ pub(super) fn lock_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// `$KAFKA_RPC_CACHE`, else `kafka-rpc` in the user's cache folder.
-pub(super) fn cache_folder() -> Result<PathBuf, Unavailable> {
+/// Where Kafka and the leases of shared brokers are kept: `$KAFKA_RPC_CACHE`, else `kafka-rpc` in
+/// the user's cache folder.
+///
+/// # Errors
+/// It can't be created.
+pub fn cache_folder() -> Result<PathBuf, Unavailable> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let folder = variable("KAFKA_RPC_CACHE")
         .map(PathBuf::from)

@@ -23,6 +23,7 @@ use crate::run;
 use config::{Ports, Security};
 use distribution::Distribution;
 
+pub use distribution::cache_folder;
 pub use keeper::keep;
 pub use shared::{Shared, shared};
 pub use unavailable::Unavailable;

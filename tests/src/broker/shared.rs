@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::distribution::{Distribution, cache_folder, lock_file};
 use super::{START_PATIENCE, Unavailable, unavailable};
-use crate::process::{Identity, ancestor, profile_folder, wait_until};
+use crate::process::{Identity, ancestor, profile_folder, wait_until, workspace_binary};
 use crate::run;
 use crate::topics::Topics;
 
@@ -134,12 +134,10 @@ fn remove_abandoned(runs: &Path) -> io::Result<()> {
 }
 
 fn start_keeper(folder: &Path) -> io::Result<()> {
-    let program = profile_folder().join("kafka");
+    // Cargo has built it for the tests of this package, but not for other programs.
+    let mut program = profile_folder().join("kafka");
     if !program.exists() {
-        return Err(io::Error::other(format!(
-            "{} is missing; `cargo build -p kafka-rpc-tests --bin kafka` makes it",
-            program.display()
-        )));
+        program = workspace_binary("kafka");
     }
     let log = fs::File::create(folder.join(LOG))?;
     run::outliving(&mut Command::new(program))

@@ -39,6 +39,8 @@ pub(super) fn skip(reason: &Unavailable) {
         std::env::var_os("KAFKA_RPC_REQUIRE_BROKER").is_none_or(|value| value != "1"),
         "{test} needs a broker, as KAFKA_RPC_REQUIRE_BROKER=1 demands: {reason}",
     );
-    // Not `eprintln!`: the test runner would hide it, since the test passes.
-    let _ = writeln!(std::io::stderr(), "skipped: {test}: {reason}");
+    // Not `eprintln!`: the test runner would hide it, since the test passes. And in one piece, since
+    // other tests print at the same time.
+    let report = format!("skipped: {test}: {reason}\n");
+    let _ = std::io::stderr().write_all(report.as_bytes());
 }
