@@ -1,0 +1,101 @@
+//! The runtime's time, paused or not, and alarms that ring by it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use super::node::Node;
+use super::runtime::{Executor, Task};
+use super::state::Shared;
+use crate::sync::lock;
+use crate::transport::{Alarm, Clock, Tick};
+
+pub(super) struct MemoryClock {
+    pub(super) shared: Arc<Shared>,
+    pub(super) node: Arc<Node>,
+}
+
+impl Clock for MemoryClock {
+    fn now(&self) -> Instant {
+        self.shared.executor.now()
+    }
+
+    fn wall_ms(&self) -> i64 {
+        self.shared.executor.wall_ms() + self.node.wall_offset_ms()
+    }
+
+    fn alarm(&self, tick: Arc<dyn Tick>) -> Box<dyn Alarm> {
+        let due = Arc::<Due>::default();
+        self.shared.lock().link(&self.node).tasks.add(&due.wake);
+        let executor = Arc::clone(&self.shared.executor);
+        let task = Arc::clone(&due).run(executor, Arc::clone(&self.node), tick);
+        Box::new(MemoryAlarm {
+            due,
+            _task: self.shared.executor.spawn(task).into(),
+        })
+    }
+}
+
+/// When the tick is to be called next.
+#[derive(Default)]
+struct Due {
+    at: Mutex<Option<Instant>>,
+    wake: Arc<Notify>,
+}
+
+impl Due {
+    /// Whether this made it earlier.
+    fn advance(&self, to: Instant) -> bool {
+        let mut at = lock(&self.at);
+        let earlier = at.is_none_or(|at| to < at);
+        if earlier {
+            *at = Some(to);
+        }
+        earlier
+    }
+
+    /// Takes the time out if it has come.
+    fn take(&self, now: Instant) -> Result<(), Option<Instant>> {
+        let mut at = lock(&self.at);
+        match *at {
+            Some(due) if due <= now => {
+                *at = None;
+                Ok(())
+            }
+            later => Err(later),
+        }
+    }
+
+    async fn run(self: Arc<Self>, executor: Arc<Executor>, node: Arc<Node>, tick: Arc<dyn Tick>) {
+        while !node.crashed() {
+            if node.frozen() {
+                self.wake.notified().await;
+                continue;
+            }
+            let now = executor.now();
+            match self.take(now) {
+                // The time is taken out before the tick, so that one asked for meanwhile isn't lost.
+                Ok(()) => {
+                    if let Some(next) = tick.tick(now) {
+                        self.advance(next);
+                    }
+                }
+                Err(later) => executor.until(later, self.wake.notified()).await,
+            }
+        }
+    }
+}
+
+struct MemoryAlarm {
+    due: Arc<Due>,
+    _task: Task,
+}
+
+impl Alarm for MemoryAlarm {
+    fn ring_by(&self, at: Instant) {
+        if self.due.advance(at) {
+            self.due.wake.notify_one();
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! A consumer group: who is in it, who owns which partition, and what is committed.
+//!
+//! It is a state machine under the broker's lock. What a member has to be told goes into its
+//! mailbox, which its own task empties in order.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::balance::{Claim, MemberId, plan};
+use super::log::Topic;
+use super::node::Node;
+use super::runtime::Task;
+use crate::transport::{Assigned, TransportError, TransportErrorKind};
+
+/// What a member is told.
+pub(super) enum Event {
+    Assigned(Vec<Assigned>),
+    /// With the number of the revocation.
+    Revoked(u64, Vec<u32>),
+    Lost(Vec<u32>),
+    Trouble(TransportError),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Joined,
+    /// It gives back what it has, and then it is gone.
+    Leaving,
+    /// Its process crashed, or it left as a static member: its partitions are kept for it until
+    /// its session ends.
+    Absent,
+    /// Its session ended while it couldn't be reached; it joins again when it can.
+    Expelled,
+    /// Another member took its instance name: it hears so and ends.
+    Fenced,
+}
+
+pub(super) struct Member {
+    pub(super) node: Arc<Node>,
+    pub(super) wake: Arc<Notify>,
+    pub(super) phase: Phase,
+    instance: Option<String>,
+    patience: Duration,
+    mailbox: VecDeque<Event>,
+    /// What the sink was told that it owns.
+    told: BTreeSet<u32>,
+    /// Revocations without a release yet; with a time once the sink was told.
+    revocations: BTreeMap<u64, Option<Instant>>,
+    /// The next offset to read of each partition that is read.
+    pub(super) positions: BTreeMap<u32, i64>,
+    /// The partition to look at first, so that each gets its turn.
+    pub(super) turn: u32,
+    pub(super) paused: bool,
+    pub(super) troubled: Option<TransportErrorKind>,
+    /// Commits that couldn't reach the broker yet.
+    commits: BTreeMap<u32, i64>,
+    /// Ends the session, if the member can't be reached.
+    pub(super) session: Option<Task>,
+}
+
+impl Member {
+    pub(super) fn new(
+        node: &Arc<Node>,
+        wake: &Arc<Notify>,
+        instance: Option<String>,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            node: Arc::clone(node),
+            wake: Arc::clone(wake),
+            phase: Phase::Joined,
+            instance,
+            patience,
+            mailbox: VecDeque::new(),
+            told: BTreeSet::new(),
+            revocations: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            turn: 0,
+            paused: false,
+            troubled: None,
+            commits: BTreeMap::new(),
+            session: None,
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.mailbox.push_back(event);
+        self.wake.notify_one();
+    }
+
+    /// Takes away everything at once; only what the sink knows of has to be told.
+    fn lose_all(&mut self) {
+        self.mailbox.clear();
+        self.revocations.clear();
+        self.positions.clear();
+        self.commits.clear();
+        if !self.told.is_empty() {
+            let told = self.told.iter().copied().collect();
+            self.tell(Event::Lost(told));
+        }
+    }
+
+    /// The next thing to tell the sink.
+    pub(super) fn next_event(&mut self, now: impl FnOnce() -> Instant) -> Option<Event> {
+        // A member that is cut off notices by itself that its session has ended, and no more.
+        if self.node.cut() && !matches!(self.mailbox.front(), Some(Event::Lost(_))) {
+            return None;
+        }
+        let event = self.mailbox.pop_front()?;
+        match &event {
+            Event::Assigned(partitions) => {
+                self.told.extend(partitions.iter().map(|new| new.partition));
+            }
+            Event::Revoked(number, partitions) => {
+                if let Some(until) = self.revocations.get_mut(number) {
+                    *until = Some(now() + self.patience);
+                }
+                self.told.retain(|old| !partitions.contains(old));
+            }
+            Event::Lost(partitions) => self.told.retain(|old| !partitions.contains(old)),
+            Event::Trouble(_) => {}
+        }
+        Some(event)
+    }
+
+    /// Lets a revocation go at this time.
+    pub(super) fn release_by(&mut self, number: u64, at: Instant) {
+        if let Some(until) = self.revocations.get_mut(&number) {
+            *until = Some(at);
+        }
+    }
+
+    /// The revocation whose patience ends first, and when that is; none while the broker couldn't
+    /// be told.
+    pub(super) fn next_overdue(&self) -> Option<(u64, Instant)> {
+        if !self.node.connected() {
+            return None;
+        }
+        let told = self.revocations.iter();
+        told.filter_map(|(number, until)| Some((*number, (*until)?)))
+            .min_by_key(|(_, until)| *until)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Group {
+    pub(super) name: String,
+    pub(super) topic: String,
+    members: BTreeMap<MemberId, Member>,
+    claims: BTreeMap<u32, Claim>,
+    committed: BTreeMap<u32, i64>,
+    last_revocation: u64,
+}
+
+impl Group {
+    pub(super) fn new(name: &str, topic: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            topic: topic.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn member(&mut self, id: MemberId) -> Option<&mut Member> {
+        self.members.get_mut(&id)
+    }
+
+    pub(super) fn members_of(&self, node: &Node) -> Vec<MemberId> {
+        let of_node = self.members.iter().filter(|(_, m)| m.node.id == node.id);
+        of_node.map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn committed(&self, partition: u32) -> Option<i64> {
+        self.committed.get(&partition).copied()
+    }
+
+    pub(super) fn join(&mut self, id: MemberId, member: Member, topic: &mut Topic) {
+        let namesake = member.instance.as_ref().and_then(|name| {
+            let mut members = self.members.iter();
+            members.find_map(|(old, m)| (m.instance.as_ref() == Some(name)).then_some(*old))
+        });
+        self.members.insert(id, member);
+        if let Some(old) = namesake {
+            self.take_over(old, id, topic);
+        }
+        self.rebalance(Some(topic));
+    }
+
+    /// Gives what the static member `old` has to its new self, without a rebalance.
+    fn take_over(&mut self, old: MemberId, new: MemberId, topic: &mut Topic) {
+        let claims = self.claims.iter().filter(|(_, claim)| claim.member == old);
+        let partitions: Vec<u32> = claims.map(|(partition, _)| *partition).collect();
+        if let Some(member) = self.members.get_mut(&old) {
+            for log in &mut topic.partitions {
+                log.readers.remove(&member.wake);
+            }
+            member.lose_all();
+            member.session = None;
+            if member.phase == Phase::Absent {
+                self.members.remove(&old);
+            } else {
+                member.phase = Phase::Fenced;
+                member.instance = None;
+                member.tell(Event::Trouble(TransportError::new(
+                    TransportErrorKind::Closed,
+                    format!(
+                        "group {}: another member has this one's instance name",
+                        self.name
+                    ),
+                )));
+            }
+        }
+        self.assign(new, &partitions, topic);
+    }
+
+    /// Starts to leave: everything is revoked, and the member is gone once it is released.
+    pub(super) fn leave(&mut self, id: MemberId, topic: Option<&mut Topic>) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.wake.notify_one();
+            match member.phase {
+                Phase::Joined => member.phase = Phase::Leaving,
+                Phase::Leaving | Phase::Absent | Phase::Fenced => {}
+                Phase::Expelled => {
+                    self.members.remove(&id);
+                }
+            }
+        }
+        self.rebalance(topic);
+        self.end_if_done(id);
+    }
+
+    /// Ends a session: what the member had is free for others. It joins again when it can.
+    pub(super) fn expel(&mut self, id: MemberId, topic: Option<&mut Topic>) {
+        self.claims.retain(|_, claim| claim.member != id);
+        if let Some(member) = self.members.get_mut(&id) {
+            member.session = None;
+            member.lose_all();
+            member.wake.notify_one();
+            if member.phase == Phase::Joined {
+                member.phase = Phase::Expelled;
+            } else {
+                self.members.remove(&id);
+            }
+        }
+        self.rebalance(topic);
+    }
+
+    /// The member's process has crashed. What it has stays its own until its session ends.
+    pub(super) fn crash(&mut self, id: MemberId) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.positions.clear();
+            member.commits.clear();
+            match member.phase {
+                Phase::Joined | Phase::Leaving | Phase::Absent => member.phase = Phase::Absent,
+                Phase::Expelled | Phase::Fenced => {
+                    self.members.remove(&id);
+                }
+            }
+        }
+    }
+
+    /// The member can be reached again.
+    pub(super) fn reconnect(&mut self, id: MemberId, topic: Option<&mut Topic>) {
+        self.commit_held(id);
+        if let Some(member) = self.members.get_mut(&id) {
+            member.session = None;
+            if member.phase == Phase::Expelled {
+                member.phase = Phase::Joined;
+            }
+        }
+        self.rebalance(topic);
+    }
+
+    /// Lets the partitions of a revocation go; too late, if its patience had ended before.
+    ///
+    /// Returns whether this member is a static one that is now absent.
+    pub(super) fn release(&mut self, id: MemberId, number: u64, topic: Option<&mut Topic>) -> bool {
+        let Some(member) = self.members.get_mut(&id) else {
+            return false;
+        };
+        if member.revocations.remove(&number).is_none() {
+            return false;
+        }
+        // A static member keeps what it has for its next self.
+        let keeps = member.phase == Phase::Leaving && member.instance.is_some();
+        if !keeps {
+            let revoked = |claim: &Claim| claim.member == id && claim.revocation == Some(number);
+            self.claims.retain(|_, claim| !revoked(claim));
+            self.rebalance(topic);
+        }
+        self.end_if_done(id)
+    }
+
+    /// Whether a member that was leaving is now absent.
+    fn end_if_done(&mut self, id: MemberId) -> bool {
+        let Some(member) = self.members.get_mut(&id) else {
+            return false;
+        };
+        if member.phase != Phase::Leaving || !member.revocations.is_empty() {
+            return false;
+        }
+        member.wake.notify_one();
+        let mut keeps = false;
+        for claim in self.claims.values_mut().filter(|claim| claim.member == id) {
+            claim.revocation = None;
+            keeps = true;
+        }
+        if keeps {
+            member.phase = Phase::Absent;
+        } else {
+            self.members.remove(&id);
+        }
+        keeps
+    }
+
+    pub(super) fn commit(&mut self, id: MemberId, partition: u32, next: i64) {
+        let owns = self
+            .claims
+            .get(&partition)
+            .is_some_and(|claim| claim.member == id);
+        if let (true, Some(member)) = (owns, self.members.get_mut(&id)) {
+            if member.node.commits() {
+                self.committed.insert(partition, next);
+            } else if !member.node.crashed() {
+                member.commits.insert(partition, next);
+            }
+        }
+    }
+
+    pub(super) fn commit_held(&mut self, id: MemberId) {
+        if let Some(member) = self.members.get_mut(&id) {
+            for (partition, next) in std::mem::take(&mut member.commits) {
+                self.commit(id, partition, next);
+            }
+        }
+    }
+
+    /// The topic was deleted, and with it everything that was committed.
+    pub(super) fn topic_deleted(&mut self) {
+        self.claims.clear();
+        self.committed.clear();
+        let ids: Vec<MemberId> = self.members.keys().copied().collect();
+        for id in ids {
+            if let Some(member) = self.members.get_mut(&id) {
+                member.lose_all();
+                member.wake.notify_one();
+            }
+            self.end_if_done(id);
+        }
+    }
+
+    /// Moves partitions until everybody has their share.
+    pub(super) fn rebalance(&mut self, topic: Option<&mut Topic>) {
+        let Some(topic) = topic else { return };
+        let eligible: Vec<MemberId> = self
+            .members
+            .iter()
+            .filter(|(_, member)| matches!(member.phase, Phase::Joined | Phase::Absent))
+            .map(|(id, _)| *id)
+            .collect();
+        let plan = plan(topic.count(), &eligible, &self.claims);
+        for (id, partitions) in plan.revoke {
+            self.revoke(id, partitions, topic);
+        }
+        for (id, partitions) in plan.assign {
+            self.assign(id, &partitions, topic);
+        }
+    }
+
+    fn revoke(&mut self, id: MemberId, partitions: Vec<u32>, topic: &mut Topic) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        self.last_revocation += 1;
+        for partition in &partitions {
+            if let Some(claim) = self.claims.get_mut(partition) {
+                claim.revocation = Some(self.last_revocation);
+            }
+            member.positions.remove(partition);
+            if let Some(log) = topic.partition_mut(*partition) {
+                log.readers.remove(&member.wake);
+            }
+        }
+        member.revocations.insert(self.last_revocation, None);
+        member.tell(Event::Revoked(self.last_revocation, partitions));
+    }
+
+    fn assign(&mut self, id: MemberId, partitions: &[u32], topic: &mut Topic) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        let mut assigned = Vec::with_capacity(partitions.len());
+        for &partition in partitions {
+            let claim = Claim {
+                member: id,
+                revocation: None,
+            };
+            self.claims.insert(partition, claim);
+            let Some(log) = topic.partition_mut(partition) else {
+                continue;
+            };
+            let start = self.committed.get(&partition).copied().unwrap_or(0);
+            member.positions.insert(partition, start.max(log.low()));
+            log.readers.add(&member.wake);
+            assigned.push(Assigned {
+                partition,
+                end: Some(log.end()),
+            });
+        }
+        if !assigned.is_empty() {
+            member.tell(Event::Assigned(assigned));
+        }
+    }
+}
