@@ -19,6 +19,6 @@ pub mod wire;
 pub use client::{Binding, Call, Client};
 pub use error::{CallError, Code, Outcome, RpcError};
 pub use operation::Operation;
-pub use server::Ordering;
+pub use server::{Context, Ordering, Server, ServerBuilder, ServerStats};
 pub use service::{Descriptor, Dispatch, Method, Service, ServiceClient, ServiceServer};
 pub use topics::TopicSettings;

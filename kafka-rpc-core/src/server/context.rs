@@ -226,12 +226,9 @@ impl Interrupt {
 
     /// Stops the handler; the first reason counts.
     pub(super) fn fire(&self, reason: Reason) {
-        let first = self.reason.compare_exchange(
-            0,
-            reason as u8,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        let first =
+            self.reason
+                .compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire);
         if first.is_ok() {
             let task = lock(&self.task).take();
             if let Some(task) = task {

@@ -1,17 +1,15 @@
 //! Gains and loses partitions, and ends what runs too long.
 
-use std::sync::Arc;
-use std::sync::Weak;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use super::context::Reason;
 use super::events::Event;
 use super::member::{Effects, Live, Member, State};
+use super::outbox::Outbox;
 use super::run::arm;
 use crate::sync::lock;
 use crate::transport::{Assigned, GroupSink, Incoming, Release, Tick, TransportError};
-
-use super::outbox::Outbox;
 
 impl Member {
     fn assigned(self: &Arc<Self>, partitions: &[Assigned]) {
@@ -21,6 +19,7 @@ impl Member {
             let state = &mut *lock(&self.state);
             for assigned in partitions {
                 // It may still be owned, if the transport tells a loss late or not at all.
+                self.discard(state, &[assigned.partition]);
                 self.abandon(state, &[assigned.partition], &mut effects);
                 state.partitions.assign(*assigned, now);
             }
@@ -32,7 +31,7 @@ impl Member {
 
     /// What hasn't been started is left to the next owner; what runs may go on for the grace period.
     fn revoked(self: &Arc<Self>, partitions: &[u32], release: Release) {
-        let release = Arc::new(release);
+        let release = Arc::new(Mutex::new(release));
         let now = self.shared.clock.now();
         let mut effects = Effects::default();
         {
@@ -139,9 +138,7 @@ impl Member {
                 }
             }
             state.dedupe.forget(|key| key.generation == generation);
-            effects
-                .releases
-                .extend(state.partitions.remove(partition));
+            effects.releases.extend(state.partitions.remove(partition));
         }
         stopped
     }

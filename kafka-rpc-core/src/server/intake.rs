@@ -100,12 +100,7 @@ impl Member {
     }
 
     /// Judges a command, and queues it if it can be run.
-    fn consider(
-        self: &Arc<Self>,
-        state: &mut State,
-        arrival: Arrival<'_>,
-        effects: &mut Effects,
-    ) {
+    fn consider(self: &Arc<Self>, state: &mut State, arrival: Arrival<'_>, effects: &mut Effects) {
         let Arrival {
             ticket,
             ref command,
@@ -344,9 +339,12 @@ impl Member {
             (Some(call_id), Some(address)) => {
                 let fresh = state.partitions.is_fresh(ticket);
                 let outcome: Outcome = refusal::not_started(fresh);
-                let value =
-                    self.heading(call_id, 1)
-                        .error(malformed.code, outcome, &malformed.reason, None);
+                let value = self.heading(call_id, 1).error(
+                    malformed.code,
+                    outcome,
+                    &malformed.reason,
+                    None,
+                );
                 self.shared.counters.refuse(malformed.code);
                 effects.sends.push(Outgoing::new(
                     Arc::clone(self),
@@ -470,12 +468,16 @@ impl Member {
     }
 
     fn unpark(self: &Arc<Self>, state: &mut State, parked: Parked, effects: &mut Effects) {
+        let Parked { ticket, .. } = parked;
+        if state.partitions.generation(ticket.partition) != Some(ticket.generation) {
+            return;
+        }
         if state.stopping {
-            return state.partitions.give_up(parked.ticket);
+            return state.partitions.give_up(ticket);
         }
         if let Ok(Envelope::Command(command)) = wire::decode(&parked.value) {
             let arrival = Arrival {
-                ticket: parked.ticket,
+                ticket,
                 command,
                 value: &parked.value,
                 headers: parked.headers,

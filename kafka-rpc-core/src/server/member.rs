@@ -13,11 +13,11 @@ use super::context::{Context, Reason};
 use super::dedupe::{Bounds, Dedupe};
 use super::events::{Event, Throttle};
 use super::outbox::{Outbox, Outgoing};
-use super::partitions::{Partitions, Ticket};
+use super::partitions::{Hold, Partitions, Ticket};
 use super::schedule::{Ordering, Place, Schedule, Slot};
 use super::stats::Counters;
 use crate::sync::lock;
-use crate::transport::{Alarm, Clock, Membership, Release, Transport};
+use crate::transport::{Alarm, Clock, Membership, Transport};
 use crate::wire::CallId;
 
 /// How many cancels are remembered whose commands haven't come.
@@ -142,7 +142,7 @@ pub(super) struct Effects {
     pub(super) starts: Vec<(Slot, u64, Box<Job>)>,
     pub(super) sends: Vec<Outgoing>,
     pub(super) interrupts: Vec<(Context, Reason)>,
-    pub(super) releases: Vec<Arc<Release>>,
+    pub(super) releases: Vec<Hold>,
     pub(super) events: Vec<Event>,
     pub(super) ring_by: Option<Instant>,
     /// `full` has changed.

@@ -1,11 +1,15 @@
 //! The partitions that a member owns, from assignment to release.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::commit::CommitTracker;
 use crate::transport::{Assigned, Release};
+
+/// A revocation that several partitions hold open; the last one to be dropped lets them go. The
+/// mutex is only there because a `Release` can't be shared between threads without.
+pub(super) type Hold = Arc<Mutex<Release>>;
 
 /// One record that was read, in one assignment of its partition: what an earlier assignment left
 /// behind can't touch a later one.
@@ -27,7 +31,7 @@ struct Owned {
     /// How many of the tracker's pending offsets won't be done by this member.
     given_up: usize,
     /// Held while the partition is being taken away and something of it isn't done.
-    release: Option<Arc<Release>>,
+    release: Option<Hold>,
 }
 
 /// All partitions of a member.
@@ -43,7 +47,7 @@ pub(super) struct Settled {
     /// The next offset to be read, if it is to be committed.
     pub(super) commit: Option<i64>,
     /// The partition was waiting for this record: it is gone, and this may be dropped.
-    pub(super) release: Option<Arc<Release>>,
+    pub(super) release: Option<Hold>,
 }
 
 impl Partitions {
@@ -85,7 +89,12 @@ impl Partitions {
 
     /// How long a record can have been in the log, at most, given when the member last had nothing
     /// to read; `None` where nothing is known, as for a backlog.
-    pub(super) fn lag(&self, ticket: Ticket, idle: Option<Instant>, now: Instant) -> Option<Duration> {
+    pub(super) fn lag(
+        &self,
+        ticket: Ticket,
+        idle: Option<Instant>,
+        now: Instant,
+    ) -> Option<Duration> {
         let owned = self.owned.get(&ticket.partition)?;
         let since = idle.map_or(owned.since, |idle| idle.max(owned.since));
         self.is_fresh(ticket)
@@ -131,7 +140,7 @@ impl Partitions {
 
     /// A partition is being taken away. It is kept, with `release`, until everything of it is
     /// settled. Returns its generation if it is still owned then.
-    pub(super) fn revoke(&mut self, partition: u32, release: &Arc<Release>) -> Option<u64> {
+    pub(super) fn revoke(&mut self, partition: u32, release: &Hold) -> Option<u64> {
         let owned = self.owned.get_mut(&partition)?;
         owned.release = Some(Arc::clone(release));
         let generation = owned.generation;
@@ -143,7 +152,7 @@ impl Partitions {
     }
 
     /// A partition is gone. Returns what held it open, if it was being taken away.
-    pub(super) fn remove(&mut self, partition: u32) -> Option<Arc<Release>> {
+    pub(super) fn remove(&mut self, partition: u32) -> Option<Hold> {
         self.owned.remove(&partition)?.release
     }
 
@@ -154,7 +163,7 @@ impl Partitions {
     }
 
     /// Removes a partition that is being taken away and has nothing left to be done.
-    fn let_go(&mut self, partition: u32) -> Option<Arc<Release>> {
+    fn let_go(&mut self, partition: u32) -> Option<Hold> {
         let owned = self.owned.get(&partition)?;
         let drained = owned.tracker.pending() == owned.given_up;
         if owned.release.is_none() || !drained {
