@@ -21,7 +21,7 @@ pub use bytes::Bytes;
 pub use client::{Binding, Call, Client, ClientBuilder, ClientStats, MetadataCall, Reply, Times};
 pub use error::{CallError, Code, Outcome, RpcError};
 pub use operation::Operation;
-pub use server::{Ordering, Server};
+pub use server::{Context, Ordering, Server, ServerBuilder, ServerStats};
 pub use service::{Descriptor, Dispatch, Method, Service, ServiceClient, ServiceServer};
 pub use topics::TopicSettings;
 pub use wire::CallId;

@@ -1,0 +1,520 @@
+//! Takes records in, on the transport's own thread: judges them and queues what can be run.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::admission::{Admitted, Verdict};
+use super::clock_offsets::age_ms;
+use super::context::{Context, Inner, Interrupt, Reason};
+use super::dedupe::Known;
+use super::events::Event;
+use super::member::{CallKey, Effects, Job, Live, Member, Parked, State};
+use super::outbox::Outgoing;
+use super::partitions::Ticket;
+use super::refusal::{self, Heading, RETRY_AFTER_MS};
+use super::stats::count;
+use crate::sync::lock;
+use crate::transport::{Headers, Incoming};
+use crate::wire::limits::{MAX_METADATA_BYTES, MAX_METADATA_ENTRIES};
+use crate::wire::{self, CallId, Cancel, Command, Envelope, Malformed, ReplyAddress, StageTimes};
+use crate::{Code, Outcome};
+
+/// How far off a client's clock may be without a warning.
+const SKEW_MS: u64 = 5_000;
+/// The pause between two log lines of a kind that peers can provoke.
+const LOG_PAUSE: Duration = Duration::from_secs(10);
+/// How long a reply is worth sending to a caller whose deadline isn't known.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
+/// How many commands may wait for a look-up of their reply topic.
+const MAX_PARKED: usize = 1_024;
+/// The pause between two look-ups, which peers can provoke.
+const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
+const LOOK_UP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A command, with what is known of its record.
+struct Arrival<'a> {
+    ticket: Ticket,
+    command: Command<'a>,
+    /// The whole record value.
+    value: &'a [u8],
+    headers: Vec<(String, Vec<u8>)>,
+    timestamp_ms: i64,
+    read_at: Instant,
+    /// Whether it was parked before.
+    again: bool,
+}
+
+impl Member {
+    /// A record was read. Never blocks, and runs no user code but the `tracing` subscriber.
+    pub(super) fn record(self: &Arc<Self>, record: &Incoming<'_>) {
+        let read_at = self.shared.clock.now();
+        let envelope = record.value.map(wire::decode);
+        let headers = match envelope {
+            Some(Ok(Envelope::Command(_))) => collect(record.headers),
+            _ => Vec::new(),
+        };
+        let mut effects = Effects::default();
+        {
+            let state = &mut *lock(&self.state);
+            // What isn't even noted as read stays uncommitted, for the next owner.
+            if state.stopping {
+                return;
+            }
+            let Some(ticket) = state.partitions.read(record.partition, record.offset) else {
+                return;
+            };
+            count(&self.shared.counters.received);
+            match (envelope, record.value) {
+                (Some(Ok(Envelope::Command(command))), Some(value)) => {
+                    let arrival = Arrival {
+                        ticket,
+                        command,
+                        value,
+                        headers,
+                        timestamp_ms: record.timestamp_ms,
+                        read_at,
+                        again: false,
+                    };
+                    self.consider(state, arrival, &mut effects);
+                }
+                (Some(Ok(Envelope::Cancel(cancel))), _) => {
+                    self.cancel(state, ticket, &cancel, read_at, &mut effects);
+                }
+                (Some(Ok(Envelope::Reply(_))), _) => {
+                    count(&self.shared.counters.foreign);
+                    self.settle_in(state, ticket, &mut effects);
+                }
+                (Some(Err(malformed)), _) => {
+                    self.malformed(state, ticket, record, malformed, read_at, &mut effects);
+                }
+                _ => {
+                    count(&self.shared.counters.malformed);
+                    self.settle_in(state, ticket, &mut effects);
+                }
+            }
+        }
+        self.apply(effects);
+    }
+
+    /// Judges a command, and queues it if it can be run.
+    fn consider(self: &Arc<Self>, state: &mut State, arrival: Arrival<'_>, effects: &mut Effects) {
+        let Arrival {
+            ticket,
+            ref command,
+            ..
+        } = arrival;
+        let counters = &self.shared.counters;
+        let age_ms = self.age_ms(state, &arrival, effects);
+        let verdict = self.admission.judge(command, arrival.value.len(), age_ms);
+        let admitted = match verdict {
+            Verdict::Admitted(admitted) => admitted,
+            Verdict::Expired => {
+                count(&counters.expired);
+                effects.events.push(Event::Expired {
+                    call_id: command.call_id,
+                    age_ms,
+                });
+                return self.settle_in(state, ticket, effects);
+            }
+            Verdict::Elsewhere => {
+                count(&counters.foreign);
+                return self.settle_in(state, ticket, effects);
+            }
+            Verdict::UnknownPartition(_) if self.park(state, &arrival, effects) => return,
+            Verdict::Forbidden | Verdict::UnknownPartition(_) => {
+                if let Some(address) = command.reply_to {
+                    self.forbid(state, command.call_id, address, arrival.read_at, effects);
+                }
+                return self.settle_in(state, ticket, effects);
+            }
+            Verdict::Refused(reply_to, code, problem) => {
+                let fresh = state.partitions.is_fresh(ticket);
+                let value = self.heading(command.call_id, command.attempt).error(
+                    code,
+                    refusal::not_started(fresh),
+                    &problem,
+                    None,
+                );
+                counters.refuse(code);
+                effects.events.push(Event::Refused {
+                    call_id: command.call_id,
+                    code,
+                    problem,
+                });
+                let Some(address) = reply_to else {
+                    return self.settle_in(state, ticket, effects);
+                };
+                let give_up = arrival.read_at + STRANGER_PATIENCE;
+                effects.sends.push(Outgoing::new(
+                    Arc::clone(self),
+                    ticket,
+                    command.call_id,
+                    address,
+                    value,
+                    give_up,
+                ));
+                return;
+            }
+        };
+        self.admit(state, arrival, admitted, effects);
+    }
+
+    /// Queues a command that can be run, unless it is known already or there is no room for it.
+    fn admit(
+        self: &Arc<Self>,
+        state: &mut State,
+        arrival: Arrival<'_>,
+        admitted: Admitted,
+        effects: &mut Effects,
+    ) {
+        let Arrival {
+            ticket,
+            command,
+            read_at,
+            ..
+        } = arrival;
+        let counters = &self.shared.counters;
+        let Admitted {
+            service,
+            method,
+            left,
+            reply_to,
+        } = admitted;
+        let key = CallKey {
+            generation: ticket.generation,
+            service,
+            method,
+            call_id: command.call_id,
+        };
+        let deadline = read_at + left;
+        match (state.dedupe.known(&key, read_at), &reply_to) {
+            (None, _) => {}
+            (Some(Known::Ended(Some(reply))), Some(address)) => {
+                count(&counters.duplicates);
+                effects.sends.push(Outgoing::new(
+                    Arc::clone(self),
+                    ticket,
+                    command.call_id,
+                    address.clone(),
+                    reply,
+                    deadline,
+                ));
+                return;
+            }
+            (Some(_), _) => {
+                count(&counters.duplicates);
+                return self.settle_in(state, ticket, effects);
+            }
+        }
+        if state
+            .early_cancels
+            .contains(ticket.partition, service, command.call_id, read_at)
+        {
+            count(&counters.cancelled);
+            return self.settle_in(state, ticket, effects);
+        }
+        let fresh = state.partitions.is_fresh(ticket);
+        if self.is_full(state, command.arguments.len()) {
+            if let Some(unsaid) = state.throttles.full.pass(read_at, LOG_PAUSE) {
+                effects.events.push(Event::Full { unsaid });
+            }
+            if let Some(address) = reply_to {
+                let value = self.heading(command.call_id, command.attempt).error(
+                    Code::ResourceExhausted,
+                    refusal::not_started(fresh),
+                    "the server has too many commands to do; wait, or add servers",
+                    Some(RETRY_AFTER_MS),
+                );
+                counters.refuse(Code::ResourceExhausted);
+                effects.sends.push(Outgoing::new(
+                    Arc::clone(self),
+                    ticket,
+                    command.call_id,
+                    address,
+                    value,
+                    deadline,
+                ));
+                return;
+            }
+            // A one-way call can't be refused, and so no more are read for a while.
+            if !state.full {
+                state.full = true;
+                effects.flow = true;
+            }
+        }
+        let descriptor = self.admission.services[service].descriptor;
+        let context = Context::new(Inner {
+            call_id: command.call_id,
+            service: descriptor.name,
+            method: descriptor.methods[method].name,
+            attempt: command.attempt,
+            key: command.key.map(Bytes::copy_from_slice),
+            headers: arrival.headers,
+            deadline,
+            clock: Arc::clone(&self.shared.clock),
+            interrupt: Interrupt::default(),
+        });
+        let job = Job {
+            ticket,
+            key,
+            arguments: Bytes::copy_from_slice(command.arguments),
+            reply_to,
+            context,
+            read_at,
+            fresh,
+        };
+        let ordering = self.shared.limits.ordering;
+        let lane = ordering.lane(ticket.partition, command.key);
+        state.queued_bytes += job.arguments.len();
+        let place = state.schedule.push(ticket.partition, lane, Box::new(job));
+        state.dedupe.begin(key, Live::Queued(place));
+        self.start_ready(state, read_at, effects);
+    }
+
+    /// A caller gave up. One that came before its command is remembered; one for a call that has
+    /// ended does no harm.
+    fn cancel(
+        self: &Arc<Self>,
+        state: &mut State,
+        ticket: Ticket,
+        cancel: &Cancel<'_>,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        if let Some(service) = self.admission.find(cancel.service) {
+            let methods = self.admission.services[service].descriptor.methods.len();
+            let mut found = false;
+            for method in 0..methods {
+                let key = CallKey {
+                    generation: ticket.generation,
+                    service,
+                    method,
+                    call_id: cancel.call_id,
+                };
+                match state.dedupe.in_progress(&key) {
+                    None => {}
+                    Some(Live::Running(context)) => {
+                        found = true;
+                        effects
+                            .interrupts
+                            .push((context.clone(), Reason::Cancelled));
+                    }
+                    Some(Live::Queued(place)) => {
+                        found = true;
+                        if let Some(job) = state.schedule.remove(place) {
+                            count(&self.shared.counters.cancelled);
+                            self.drop_queued(state, &job, now, effects);
+                        }
+                    }
+                }
+            }
+            if !found {
+                state
+                    .early_cancels
+                    .add(ticket.partition, service, cancel.call_id, now);
+            }
+            self.start_ready(state, now, effects);
+        }
+        self.settle_in(state, ticket, effects);
+    }
+
+    /// A record is no envelope: its caller is told, if it can be found.
+    fn malformed(
+        self: &Arc<Self>,
+        state: &mut State,
+        ticket: Ticket,
+        record: &Incoming<'_>,
+        malformed: Malformed<'_>,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        count(&self.shared.counters.malformed);
+        let address = malformed
+            .reply_to
+            .and_then(|address| self.admission.salvaged(address));
+        match (malformed.call_id, address) {
+            (Some(call_id), Some(address)) => {
+                let fresh = state.partitions.is_fresh(ticket);
+                let outcome: Outcome = refusal::not_started(fresh);
+                let value = self.heading(call_id, 1).error(
+                    malformed.code,
+                    outcome,
+                    &malformed.reason,
+                    None,
+                );
+                self.shared.counters.refuse(malformed.code);
+                effects.sends.push(Outgoing::new(
+                    Arc::clone(self),
+                    ticket,
+                    call_id,
+                    address,
+                    value,
+                    now + STRANGER_PATIENCE,
+                ));
+            }
+            _ => self.settle_in(state, ticket, effects),
+        }
+        if let Some(unsaid) = state.throttles.malformed.pass(now, LOG_PAUSE) {
+            effects.events.push(Event::Malformed {
+                partition: record.partition,
+                offset: record.offset,
+                reason: malformed.reason,
+                unsaid,
+            });
+        }
+    }
+
+    /// How old a command seems, by its client's clock as far as that is known.
+    fn age_ms(&self, state: &mut State, arrival: &Arrival<'_>, effects: &mut Effects) -> u64 {
+        if arrival.timestamp_ms <= 0 {
+            // The record has no timestamp, and so nothing tells its age.
+            return 0;
+        }
+        let wall_ms = self.shared.clock.wall_ms();
+        let difference = wall_ms.saturating_sub(arrival.timestamp_ms);
+        let now = arrival.read_at;
+        let lag = if arrival.again {
+            None
+        } else {
+            state.partitions.lag(arrival.ticket, state.idle, now)
+        };
+        let instance = arrival.command.call_id.instance();
+        let estimate = state.clocks.observe(instance, difference, lag, now);
+        if estimate.unsigned_abs() > SKEW_MS
+            && let Some(unsaid) = state.throttles.skew.pass(now, LOG_PAUSE)
+        {
+            count(&self.shared.counters.skew_warnings);
+            effects.events.push(Event::Skew {
+                client: instance,
+                offset_ms: estimate,
+                unsaid,
+            });
+        }
+        age_ms(difference, estimate)
+    }
+
+    /// Counts a command that wants its reply where none may be sent.
+    fn forbid(
+        &self,
+        state: &mut State,
+        call_id: CallId,
+        address: ReplyAddress<'_>,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        self.shared.counters.refuse(Code::PermissionDenied);
+        if let Some(unsaid) = state.throttles.forbidden.pass(now, LOG_PAUSE) {
+            effects.events.push(Event::Forbidden {
+                call_id,
+                topic: address.topic.to_owned(),
+                partition: address.partition,
+                unsaid,
+            });
+        }
+    }
+
+    /// Keeps a command until its reply topic has been looked up; `false` if that isn't to be done.
+    fn park(&self, state: &mut State, arrival: &Arrival<'_>, effects: &mut Effects) -> bool {
+        if arrival.again || state.parked.len() >= MAX_PARKED {
+            return false;
+        }
+        if state.parked.is_empty() {
+            let now = arrival.read_at;
+            let lately = |at| now.saturating_duration_since(at) < LOOK_UP_PAUSE;
+            if state.looked_up.is_some_and(lately) {
+                return false;
+            }
+            state.looked_up = Some(now);
+            effects.look_up = true;
+        }
+        state.parked.push_back(Parked {
+            ticket: arrival.ticket,
+            value: arrival.value.to_vec(),
+            headers: arrival.headers.clone(),
+            timestamp_ms: arrival.timestamp_ms,
+            read_at: arrival.read_at,
+        });
+        true
+    }
+
+    /// Looks up how many partitions the reply topics have by now, and then goes on with the
+    /// commands that wait for it.
+    pub(super) fn look_up(self: &Arc<Self>) {
+        let member = Arc::clone(self);
+        self.shared.runtime.spawn(async move {
+            let mut counts = Vec::new();
+            for topic in member.admission.topics() {
+                let transport = &member.shared.transport;
+                let count = transport.partitions(&topic.name, LOOK_UP_PATIENCE).await;
+                counts.push(count.ok().flatten().unwrap_or(0));
+            }
+            let mut effects = Effects::default();
+            {
+                let state = &mut *lock(&member.state);
+                // While the state is locked, so that a later command of a key can't pass a parked
+                // one.
+                for (topic, count) in member.admission.topics().zip(counts) {
+                    topic.partitions.fetch_max(count, Ordering::AcqRel);
+                }
+                for parked in std::mem::take(&mut state.parked) {
+                    member.unpark(state, parked, &mut effects);
+                }
+            }
+            member.apply(effects);
+        });
+    }
+
+    fn unpark(self: &Arc<Self>, state: &mut State, parked: Parked, effects: &mut Effects) {
+        let Parked { ticket, .. } = parked;
+        if state.partitions.generation(ticket.partition) != Some(ticket.generation) {
+            return;
+        }
+        if state.stopping {
+            return state.partitions.give_up(ticket);
+        }
+        if let Ok(Envelope::Command(command)) = wire::decode(&parked.value) {
+            let arrival = Arrival {
+                ticket,
+                command,
+                value: &parked.value,
+                headers: parked.headers,
+                timestamp_ms: parked.timestamp_ms,
+                read_at: parked.read_at,
+                again: true,
+            };
+            self.consider(state, arrival, effects);
+        }
+    }
+
+    fn is_full(&self, state: &State, bytes: usize) -> bool {
+        let limits = &self.shared.limits;
+        state.schedule.queued() + state.schedule.running() >= limits.commands
+            || state.queued_bytes + bytes > limits.bytes
+    }
+
+    /// What all replies to this call share, before a handler has started.
+    fn heading(&self, call_id: CallId, attempt: u32) -> Heading<'_> {
+        Heading {
+            call_id,
+            server: &self.shared.server_id,
+            times: StageTimes::default(),
+            attempt,
+        }
+    }
+}
+
+/// A command's headers, as many as the limits allow.
+fn collect(headers: &dyn Headers) -> Vec<(String, Vec<u8>)> {
+    let mut collected = Vec::new();
+    let mut bytes = 0;
+    headers.each(&mut |name, value| {
+        bytes += name.len() + value.len();
+        if collected.len() < MAX_METADATA_ENTRIES && bytes <= MAX_METADATA_BYTES {
+            collected.push((name.to_owned(), value.to_vec()));
+        }
+    });
+    collected
+}

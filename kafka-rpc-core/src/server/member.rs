@@ -1,0 +1,319 @@
+//! One group member of a server: its state, and what is done once the state is let go.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use super::admission::{Address, Admission};
+use super::clock_offsets::ClockOffsets;
+use super::context::{Context, Reason};
+use super::dedupe::{Bounds, Dedupe};
+use super::events::{Event, Throttle};
+use super::outbox::{Outbox, Outgoing};
+use super::partitions::{Hold, Partitions, Ticket};
+use super::schedule::{Ordering, Place, Schedule, Slot};
+use super::stats::Counters;
+use crate::sync::lock;
+use crate::transport::{Alarm, Clock, Membership, Transport};
+use crate::wire::CallId;
+
+/// How many cancels are remembered whose commands haven't come.
+const EARLY_CANCELS: usize = 4_096;
+/// For how long.
+const EARLY_CANCEL_AGE: Duration = Duration::from_secs(60);
+
+/// What the members of one server share.
+pub(super) struct Shared {
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) runtime: Handle,
+    pub(super) server_id: String,
+    pub(super) limits: Limits,
+    pub(super) counters: Arc<Counters>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) alarm: OnceLock<Box<dyn Alarm>>,
+}
+
+/// How much of what a member does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) ordering: Ordering,
+    pub(super) concurrency: usize,
+    /// Commands that wait or run.
+    pub(super) commands: usize,
+    /// Bytes of arguments that wait.
+    pub(super) bytes: usize,
+    /// How long handlers may go on when their partition is taken away.
+    pub(super) grace: Duration,
+}
+
+/// A member of one group, on one topic.
+pub(super) struct Member {
+    pub(super) shared: Arc<Shared>,
+    pub(super) group: String,
+    pub(super) topic: String,
+    pub(super) admission: Admission,
+    membership: OnceLock<Arc<dyn Membership>>,
+    pub(super) state: Mutex<State>,
+    /// Whether the member is paused, as the transport was told. Held while it is told, so that a
+    /// pause and a resume of two threads can't overtake each other.
+    paused: Mutex<bool>,
+}
+
+/// A call of one method, in one assignment of its partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct CallKey {
+    pub(super) generation: u64,
+    pub(super) service: usize,
+    pub(super) method: usize,
+    pub(super) call_id: CallId,
+}
+
+/// Where a call in progress is.
+#[derive(Debug)]
+pub(super) enum Live {
+    Queued(Place),
+    Running(Context),
+}
+
+/// An admitted command.
+pub(super) struct Job {
+    pub(super) ticket: Ticket,
+    pub(super) key: CallKey,
+    pub(super) arguments: Bytes,
+    pub(super) reply_to: Option<Address>,
+    pub(super) context: Context,
+    pub(super) read_at: Instant,
+    pub(super) fresh: bool,
+}
+
+/// A command that waits until its reply topic has been looked up.
+pub(super) struct Parked {
+    pub(super) ticket: Ticket,
+    pub(super) value: Vec<u8>,
+    pub(super) headers: Vec<(String, Vec<u8>)>,
+    pub(super) timestamp_ms: i64,
+    pub(super) read_at: Instant,
+}
+
+/// Everything that changes. No user code runs while it is locked.
+pub(super) struct State {
+    pub(super) partitions: Partitions,
+    pub(super) schedule: Schedule<Box<Job>>,
+    pub(super) queued_bytes: usize,
+    pub(super) dedupe: Dedupe<CallKey, Live>,
+    pub(super) early_cancels: EarlyCancels,
+    pub(super) clocks: ClockOffsets,
+    /// When the member last had nothing to read.
+    pub(super) idle: Option<Instant>,
+    /// The handlers that run, by when they have to end.
+    pub(super) deadlines: BTreeMap<(Instant, u64), Context>,
+    pub(super) starts: u64,
+    /// Partitions that are being taken away, with their generations, by when their grace ends.
+    pub(super) graces: BTreeMap<(Instant, u64), Vec<(u32, u64)>>,
+    pub(super) parked: VecDeque<Parked>,
+    pub(super) looked_up: Option<Instant>,
+    /// A tick is certain to come by then.
+    pub(super) armed: Option<Instant>,
+    /// The member is too full to read on.
+    pub(super) full: bool,
+    /// Nothing is started or answered any more that hasn't been.
+    pub(super) stopping: bool,
+    /// Handlers were stopped because their grace was over.
+    pub(super) stopped_handlers: u64,
+    pub(super) throttles: Throttles,
+}
+
+/// Keeps a flood of records from being a flood of log lines.
+#[derive(Debug, Default)]
+pub(super) struct Throttles {
+    pub(super) malformed: Throttle,
+    pub(super) forbidden: Throttle,
+    pub(super) full: Throttle,
+    pub(super) skew: Throttle,
+}
+
+/// What is to be done once the state is let go.
+#[derive(Default)]
+pub(super) struct Effects {
+    pub(super) starts: Vec<(Slot, u64, Box<Job>)>,
+    pub(super) sends: Vec<Outgoing>,
+    pub(super) interrupts: Vec<(Context, Reason)>,
+    pub(super) releases: Vec<Hold>,
+    pub(super) events: Vec<Event>,
+    pub(super) ring_by: Option<Instant>,
+    /// `full` has changed.
+    pub(super) flow: bool,
+    pub(super) look_up: bool,
+}
+
+impl Member {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        group: String,
+        topic: String,
+        admission: Admission,
+    ) -> Self {
+        let concurrency = shared.limits.concurrency;
+        Self {
+            shared,
+            group,
+            topic,
+            admission,
+            membership: OnceLock::new(),
+            state: Mutex::new(State {
+                partitions: Partitions::default(),
+                schedule: Schedule::new(concurrency),
+                queued_bytes: 0,
+                dedupe: Dedupe::new(Bounds::default()),
+                early_cancels: EarlyCancels::default(),
+                clocks: ClockOffsets::default(),
+                idle: None,
+                deadlines: BTreeMap::new(),
+                starts: 0,
+                graces: BTreeMap::new(),
+                parked: VecDeque::new(),
+                looked_up: None,
+                armed: None,
+                full: false,
+                stopping: false,
+                stopped_handlers: 0,
+                throttles: Throttles::default(),
+            }),
+            paused: Mutex::new(false),
+        }
+    }
+
+    /// Gives it its membership, whose sink leads to it.
+    pub(super) fn joined(&self, membership: Arc<dyn Membership>) {
+        // It joins once, by the server's start. Commits and a pause that were wanted before that
+        // are made up for by the next ones; records may come before `join` is done.
+        let _ = self.membership.set(membership);
+        self.steer();
+    }
+
+    pub(super) fn membership(&self) -> Option<&Arc<dyn Membership>> {
+        self.membership.get()
+    }
+
+    /// How many commands wait, and how many run.
+    pub(super) fn load(&self) -> (usize, usize) {
+        let state = lock(&self.state);
+        (state.schedule.queued(), state.schedule.running())
+    }
+
+    /// A record's reply is in the log, or won't ever be.
+    pub(super) fn settle(self: &Arc<Self>, ticket: Ticket) {
+        let mut effects = Effects::default();
+        self.settle_in(&mut lock(&self.state), ticket, &mut effects);
+        self.apply(effects);
+    }
+
+    /// A record is dealt with for good.
+    ///
+    /// The commit is noted while the state is locked: so a later one can't be overtaken by an
+    /// earlier one, and none comes after its partition was given up.
+    pub(super) fn settle_in(&self, state: &mut State, ticket: Ticket, effects: &mut Effects) {
+        let settled = state.partitions.settle(ticket);
+        if let (Some(next), Some(membership)) = (settled.commit, self.membership.get()) {
+            membership.commit(ticket.partition, next);
+        }
+        if let Some(release) = settled.release {
+            effects.releases.push(release);
+            state
+                .dedupe
+                .forget(|key| key.generation == ticket.generation);
+        }
+    }
+
+    /// Makes sure that a tick comes by then.
+    pub(super) fn ring_by(&self, at: Instant) {
+        if let Some(alarm) = self.shared.alarm.get() {
+            alarm.ring_by(at);
+        }
+    }
+
+    /// Does what had to wait until the state was let go.
+    pub(super) fn apply(self: &Arc<Self>, effects: Effects) {
+        for event in effects.events {
+            event.emit(&self.group, &self.topic);
+        }
+        for (context, reason) in effects.interrupts {
+            context.interrupt().fire(reason);
+        }
+        for (slot, number, job) in effects.starts {
+            self.spawn(slot, number, job);
+        }
+        for outgoing in effects.sends {
+            self.shared.outbox.send(outgoing);
+        }
+        if let Some(at) = effects.ring_by {
+            self.ring_by(at);
+        }
+        if effects.flow {
+            self.steer();
+        }
+        if effects.look_up {
+            self.look_up();
+        }
+        drop(effects.releases);
+    }
+
+    /// Pauses or resumes the member, as `full` says.
+    fn steer(&self) {
+        let Some(membership) = self.membership.get() else {
+            return;
+        };
+        let mut paused = lock(&self.paused);
+        let full = lock(&self.state).full;
+        if full != *paused {
+            *paused = full;
+            if full {
+                membership.pause();
+            } else {
+                membership.resume();
+            }
+        }
+    }
+}
+
+/// Calls that were given up before their commands came.
+#[derive(Debug, Default)]
+pub(super) struct EarlyCancels {
+    known: HashMap<(u32, usize, CallId), Instant>,
+    order: VecDeque<(Instant, (u32, usize, CallId))>,
+}
+
+impl EarlyCancels {
+    /// Remembers that a call of this service, in this partition, was given up.
+    pub(super) fn add(&mut self, partition: u32, service: usize, call_id: CallId, now: Instant) {
+        let key = (partition, service, call_id);
+        if self.known.insert(key, now).is_none() {
+            self.order.push_back((now, key));
+        }
+        while let Some(&(at, key)) = self.order.front() {
+            let old = now.saturating_duration_since(at) > EARLY_CANCEL_AGE;
+            if !old && self.order.len() <= EARLY_CANCELS {
+                return;
+            }
+            self.order.pop_front();
+            self.known.remove(&key);
+        }
+    }
+
+    /// Whether the call was given up lately.
+    pub(super) fn contains(
+        &self,
+        partition: u32,
+        service: usize,
+        call_id: CallId,
+        now: Instant,
+    ) -> bool {
+        self.known
+            .get(&(partition, service, call_id))
+            .is_some_and(|at| now.saturating_duration_since(*at) <= EARLY_CANCEL_AGE)
+    }
+}

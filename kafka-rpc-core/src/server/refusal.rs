@@ -1,0 +1,99 @@
+//! Replies that say why there is no answer, each with an outcome that is true.
+
+use bytes::Bytes;
+
+use crate::wire::limits::MAX_ENVELOPE_BYTES;
+use crate::wire::{self, CallId, Envelope, Reply, ReplyBody, StageTimes};
+use crate::{Code, Outcome};
+
+/// How long a caller is asked to wait before it tries a server again that was full.
+pub(super) const RETRY_AFTER_MS: u32 = 250;
+
+/// Whether a command that wasn't run by this server may have been run at all.
+///
+/// Kafka tells no redelivery. Only a record that was appended after this member got the partition
+/// was certainly never handed to an earlier owner.
+pub(super) const fn not_started(fresh: bool) -> Outcome {
+    if fresh {
+        Outcome::NotRun
+    } else {
+        Outcome::Unknown
+    }
+}
+
+/// The fields that all replies of one call share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heading<'a> {
+    pub(super) call_id: CallId,
+    pub(super) server: &'a str,
+    pub(super) times: StageTimes,
+    pub(super) attempt: u32,
+}
+
+impl Heading<'_> {
+    /// Encodes a reply. `Err` is what to send instead of one that is too large.
+    pub(super) fn reply(self, body: ReplyBody<'_>) -> Result<Bytes, Bytes> {
+        let mut value = Vec::new();
+        Reply {
+            call_id: self.call_id,
+            body,
+            server: self.server,
+            times: self.times,
+            attempt: self.attempt,
+        }
+        .encode(&mut value);
+        if value.len() > MAX_ENVELOPE_BYTES {
+            return Err(self.too_large(value.len()));
+        }
+        Ok(value.into())
+    }
+
+    /// Encodes a reply that says why there is no answer.
+    pub(super) fn error(
+        self,
+        code: Code,
+        outcome: Outcome,
+        message: &str,
+        retry_after_ms: Option<u32>,
+    ) -> Bytes {
+        let body = ReplyBody::Error {
+            code,
+            outcome,
+            message,
+            retry_after_ms,
+        };
+        // An error is small, since its message is cut.
+        self.reply(body).unwrap_or_else(|instead| instead)
+    }
+
+    fn too_large(self, size: usize) -> Bytes {
+        let message = format!(
+            "the reply has {size} bytes; the limit is {MAX_ENVELOPE_BYTES}, or less where the \
+             broker's is: return less, or page through it"
+        );
+        self.error(Code::ReplyTooLarge, Outcome::Ran, &message, None)
+    }
+}
+
+/// What to send instead of a reply that the broker finds too large; `None` if it is an error
+/// already.
+pub(super) fn instead_of(value: &[u8]) -> Option<Bytes> {
+    match wire::decode(value) {
+        Ok(Envelope::Reply(Reply {
+            call_id,
+            body: ReplyBody::Value(_) | ReplyBody::App(_),
+            server,
+            times,
+            attempt,
+        })) => {
+            let heading = Heading {
+                call_id,
+                server,
+                times,
+                attempt,
+            };
+            Some(heading.too_large(value.len()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,231 @@
+//! Starts handlers, and takes what they end with to a reply.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tracing::{error, warn};
+
+use super::context::Reason;
+use super::handling::{Ended, Handling};
+use super::member::{Effects, Job, Live, Member, State};
+use super::outbox::Outgoing;
+use super::refusal::{self, Heading};
+use super::schedule::Slot;
+use super::stats::count;
+use crate::codegen::{Answer, Failure};
+use crate::sync::lock;
+use crate::wire::{ReplyBody, StageTimes};
+use crate::{Code, Outcome};
+
+impl Member {
+    /// Starts as many of the queued commands as may run now.
+    pub(super) fn start_ready(
+        self: &Arc<Self>,
+        state: &mut State,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        while !state.stopping
+            && let Some((slot, job)) = state.schedule.start()
+        {
+            if job.context.deadline() <= now {
+                state.schedule.finished(slot);
+                count(&self.shared.counters.expired);
+                self.drop_queued(state, &job, now, effects);
+                continue;
+            }
+            state.queued_bytes -= job.arguments.len();
+            if let Some(live) = state.dedupe.in_progress(&job.key) {
+                *live = Live::Running(job.context.clone());
+            }
+            let number = state.starts;
+            state.starts += 1;
+            let deadline = job.context.deadline();
+            state
+                .deadlines
+                .insert((deadline, number), job.context.clone());
+            arm(state, deadline, effects);
+            count(&self.shared.counters.started);
+            effects.starts.push((slot, number, job));
+        }
+        let limits = &self.shared.limits;
+        let load = state.schedule.queued() + state.schedule.running();
+        if state.full && load <= limits.commands / 2 && state.queued_bytes <= limits.bytes / 2 {
+            state.full = false;
+            effects.flow = true;
+        }
+    }
+
+    /// A command that waited won't be run, and needs no reply.
+    pub(super) fn drop_queued(
+        &self,
+        state: &mut State,
+        job: &Job,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        state.queued_bytes -= job.arguments.len();
+        state.dedupe.end(job.key, None, now);
+        self.settle_in(state, job.ticket, effects);
+    }
+
+    /// Runs a started command as a task.
+    pub(super) fn spawn(self: &Arc<Self>, slot: Slot, number: u64, mut job: Box<Job>) {
+        let member = Arc::clone(self);
+        let service = Arc::clone(&self.admission.services[job.key.service].service);
+        let arguments = std::mem::take(&mut job.arguments);
+        let handling = Handling::new(service, job.key.method, arguments, job.context.clone());
+        self.shared.runtime.spawn(async move {
+            let started_at = member.shared.clock.now();
+            let (ended, panic) = handling.await;
+            if let Some(text) = panic {
+                member.report_panic(&job, &text);
+            }
+            member.ended(slot, number, *job, ended, started_at);
+        });
+    }
+
+    /// A handler has ended: its slot is free, and its reply goes out.
+    fn ended(
+        self: &Arc<Self>,
+        slot: Slot,
+        number: u64,
+        job: Job,
+        ended: Ended,
+        started_at: Instant,
+    ) {
+        let now = self.shared.clock.now();
+        let abandoned = matches!(ended, Ended::Interrupted(Reason::Abandoned));
+        let times = StageTimes {
+            queued_us: micros(job.read_at, started_at),
+            handler_us: micros(started_at, now),
+        };
+        let reply = self.reply(&job, ended, times);
+        let mut effects = Effects::default();
+        {
+            let state = &mut *lock(&self.state);
+            let deadline = job.context.deadline();
+            state.deadlines.remove(&(deadline, number));
+            state.schedule.finished(slot);
+            state.dedupe.end(job.key, reply.clone(), now);
+            match (reply, job.reply_to) {
+                (Some(value), Some(address)) => effects.sends.push(Outgoing::new(
+                    Arc::clone(self),
+                    job.ticket,
+                    job.context.call_id(),
+                    address,
+                    value,
+                    deadline,
+                )),
+                _ if abandoned => state.partitions.give_up(job.ticket),
+                _ => self.settle_in(state, job.ticket, &mut effects),
+            }
+            self.start_ready(state, now, &mut effects);
+        }
+        self.apply(effects);
+    }
+
+    /// Counts how a handler ended, and encodes what its caller is told; `None` if it is told
+    /// nothing.
+    fn reply(&self, job: &Job, ended: Ended, times: StageTimes) -> Option<Bytes> {
+        let counters = &self.shared.counters;
+        let heading = Heading {
+            call_id: job.context.call_id(),
+            server: &self.shared.server_id,
+            times,
+            attempt: job.context.attempt(),
+        };
+        let wanted = job.reply_to.is_some();
+        let refuse = |code, outcome, message: &str| {
+            counters.refuse(code);
+            wanted.then(|| heading.error(code, outcome, message, None))
+        };
+        let answer = |counter: &AtomicU64, body| {
+            count(counter);
+            wanted.then(|| {
+                heading.reply(body).unwrap_or_else(|too_large| {
+                    counters.refuse(Code::ReplyTooLarge);
+                    too_large
+                })
+            })
+        };
+        match ended {
+            Ended::Answered(Ok(Answer::Value(value))) => {
+                answer(&counters.answered, ReplyBody::Value(&value))
+            }
+            Ended::Answered(Ok(Answer::App(value))) => {
+                answer(&counters.app_errors, ReplyBody::App(&value))
+            }
+            Ended::Answered(Err(Failure::Arguments(problem))) => {
+                let outcome = refusal::not_started(job.fresh);
+                let message = format!(
+                    "the arguments of `{}.{}` can't be decoded: {problem}",
+                    job.context.service(),
+                    job.context.method()
+                );
+                refuse(Code::InvalidArgument, outcome, &message)
+            }
+            Ended::Answered(Err(Failure::Answer(problem))) => {
+                let message = format!(
+                    "the answer of `{}.{}` can't be encoded: {problem}",
+                    job.context.service(),
+                    job.context.method()
+                );
+                warn!(
+                    target: "kafka_rpc::server", call_id = %job.context.call_id(),
+                    problem, "an answer can't be encoded",
+                );
+                refuse(Code::Internal, Outcome::Ran, &message)
+            }
+            Ended::Answered(Err(Failure::Unimplemented)) => {
+                let outcome = refusal::not_started(job.fresh);
+                let message = format!(
+                    "service `{}` doesn't run its method `{}`",
+                    job.context.service(),
+                    job.context.method()
+                );
+                refuse(Code::Unimplemented, outcome, &message)
+            }
+            Ended::Panicked(text) => {
+                self.report_panic(job, &text);
+                let message = format!(
+                    "the handler of `{}.{}` panicked; the server's log says more",
+                    job.context.service(),
+                    job.context.method()
+                );
+                refuse(Code::Internal, Outcome::Ran, &message)
+            }
+            Ended::Interrupted(reason) => {
+                count(match reason {
+                    Reason::Deadline => &counters.overdue,
+                    Reason::Cancelled => &counters.cancelled,
+                    Reason::Abandoned => &counters.abandoned,
+                });
+                None
+            }
+        }
+    }
+
+    fn report_panic(&self, job: &Job, text: &str) {
+        count(&self.shared.counters.panics);
+        error!(
+            target: "kafka_rpc::server", call_id = %job.context.call_id(),
+            service = job.context.service(), method = job.context.method(), panic = text,
+            "a handler panicked",
+        );
+    }
+}
+
+/// Makes sure that a tick comes by then.
+pub(super) fn arm(state: &mut State, at: Instant, effects: &mut Effects) {
+    if state.armed.is_none_or(|armed| at < armed) {
+        state.armed = Some(at);
+        effects.ring_by = Some(effects.ring_by.map_or(at, |earlier| earlier.min(at)));
+    }
+}
+
+fn micros(from: Instant, to: Instant) -> u64 {
+    u64::try_from(to.saturating_duration_since(from).as_micros()).unwrap_or(u64::MAX)
+}
