@@ -1,262 +1,141 @@
-//! A group member's task, and its handle.
+//! A group member as the broker knows it, with the mailbox that its task empties.
 
-use std::sync::{Arc, Weak};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
-use super::balance::MemberId;
-use super::group::{Event, Member, Phase};
-use super::listener::{BATCH, give_way};
-use super::log::Stored;
 use super::node::Node;
-use super::state::{Shared, State};
-use crate::transport::{BoxFuture, GroupOptions, GroupSink, Membership, Release, TransportError};
+use super::runtime::Task;
+use crate::transport::{Assigned, TransportError, TransportErrorKind};
 
-enum Step {
-    Stop,
-    /// Nothing to do before this time, or before it is woken. `caught_up` if it is because there
-    /// is nothing to read.
-    Wait {
-        until: Option<Instant>,
-        caught_up: bool,
-    },
-    Event(Event),
+/// What a member is told.
+pub(super) enum Event {
+    Assigned(Vec<Assigned>),
+    /// With the number of the revocation.
+    Revoked(u64, Vec<u32>),
+    Lost(Vec<u32>),
     Trouble(TransportError),
-    /// The batch has records of this partition.
-    Records(u32),
 }
 
-/// Finds a member in the broker's state.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) group: usize,
-    pub(super) member: MemberId,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Joined,
+    /// It gives back what it has, and then it is gone.
+    Leaving,
+    /// Its process crashed, or it left as a static member: its partitions are kept for it until
+    /// its session ends.
+    Absent,
+    /// Its session ended while it couldn't be reached; it joins again when it can.
+    Expelled,
+    /// Another member took its instance name: it hears so and ends.
+    Fenced,
 }
 
-impl Shared {
-    fn step(self: &Arc<Self>, place: Place, batch: &mut Vec<Arc<Stored>>) -> Step {
-        let state = &mut *self.lock();
-        loop {
-            let Some(member) = state.member(place) else {
-                return Step::Stop;
-            };
-            if member.node.crashed() || member.phase == Phase::Absent {
-                return Step::Stop;
-            }
-            if member.node.frozen() {
-                return Step::Wait {
-                    until: None,
-                    caught_up: false,
-                };
-            }
-            if let Some(event) = member.next_event(|| self.executor.now()) {
-                return Step::Event(event);
-            }
-            if member.phase == Phase::Fenced {
-                return Step::Stop;
-            }
-            match member.next_overdue() {
-                Some((number, until)) if until <= self.executor.now() => {
-                    self.release_in(state, place, number);
-                }
-                overdue => {
-                    return read(state, place, overdue.map(|(_, until)| until), batch);
-                }
-            }
-        }
-    }
-
-    /// The sink has let a revocation go.
-    fn release(self: &Arc<Self>, place: Place, number: u64) {
-        let state = &mut *self.lock();
-        match state.member(place) {
-            Some(member) if member.node.connected() => self.release_in(state, place, number),
-            // The broker can't hear it yet: the member's task does it when it can.
-            Some(member) => member.release_by(number, self.executor.now()),
-            None => {}
-        }
-    }
-
-    fn release_in(self: &Arc<Self>, state: &mut State, place: Place, number: u64) {
-        let (group, topic) = state.group(place.group);
-        if group.release(place.member, number, topic) {
-            self.watch_session(state, place);
-        }
-    }
+pub(super) struct Member {
+    pub(super) node: Arc<Node>,
+    pub(super) wake: Arc<Notify>,
+    pub(super) phase: Phase,
+    pub(super) instance: Option<String>,
+    patience: Duration,
+    mailbox: VecDeque<Event>,
+    /// What the sink was told that it owns.
+    told: BTreeSet<u32>,
+    /// Revocations without a release yet; with a time once the sink was told.
+    pub(super) revocations: BTreeMap<u64, Option<Instant>>,
+    /// The next offset to read of each partition that is read.
+    pub(super) positions: BTreeMap<u32, i64>,
+    /// The partition to look at first, so that each gets its turn.
+    pub(super) turn: u32,
+    pub(super) paused: bool,
+    pub(super) troubled: Option<TransportErrorKind>,
+    /// Commits that couldn't reach the broker yet.
+    pub(super) commits: BTreeMap<u32, i64>,
+    /// Ends the session, if the member can't be reached.
+    pub(super) session: Option<Task>,
 }
 
-/// Reads a batch of the partition whose turn it is.
-fn read(
-    state: &mut State,
-    place: Place,
-    until: Option<Instant>,
-    batch: &mut Vec<Arc<Stored>>,
-) -> Step {
-    let wait = |caught_up| Step::Wait { until, caught_up };
-    let (member, readable) = match state.member_and_topic(place) {
-        Some(found) => found,
-        None => return Step::Stop,
-    };
-    let topic = match readable {
-        Ok(topic) => topic,
-        Err(error) if member.troubled == Some(error.kind) => return wait(false),
-        Err(error) => {
-            member.troubled = Some(error.kind);
-            return Step::Trouble(error);
-        }
-    };
-    member.troubled = None;
-    if member.paused {
-        return wait(false);
-    }
-    let (before, after) = (0..member.turn, member.turn..);
-    let order = member
-        .positions
-        .range(after)
-        .chain(member.positions.range(before));
-    for (&partition, &next) in order {
-        let Some(log) = topic.partition(partition) else {
-            continue;
-        };
-        // What retention took is skipped, as with a reset to the earliest offset.
-        log.read(next.max(log.low()), BATCH, batch);
-        if let Some(last) = batch.last() {
-            member.turn = partition + 1;
-            member.positions.insert(partition, last.offset + 1);
-            return Step::Records(partition);
-        }
-    }
-    wait(true)
-}
-
-async fn run(
-    shared: Arc<Shared>,
-    place: Place,
-    wake: Arc<Notify>,
-    sink: Arc<dyn GroupSink>,
-    _ended: watch::Sender<()>,
-) {
-    let mut batch = Vec::with_capacity(BATCH);
-    // Whether the sink heard anything since it was last told that nothing is waiting.
-    let mut heard = false;
-    loop {
-        let step = shared.step(place, &mut batch);
-        match step {
-            Step::Stop => return,
-            Step::Wait { until, caught_up } => {
-                if caught_up && std::mem::take(&mut heard) {
-                    sink.idle();
-                }
-                shared.executor.until(until, wake.notified()).await;
-            }
-            Step::Event(event) => {
-                heard = true;
-                tell(&shared, place, &*sink, event);
-            }
-            Step::Trouble(error) => sink.trouble(error),
-            Step::Records(partition) => {
-                heard = true;
-                let full = batch.len() == BATCH;
-                for stored in batch.drain(..) {
-                    sink.record(stored.incoming(partition));
-                }
-                give_way(full).await;
-            }
-        }
-    }
-}
-
-fn tell(shared: &Arc<Shared>, place: Place, sink: &dyn GroupSink, event: Event) {
-    match event {
-        Event::Assigned(partitions) => sink.assigned(&partitions),
-        Event::Revoked(number, partitions) => {
-            let shared: Weak<Shared> = Arc::downgrade(shared);
-            let release = Release::new(move || {
-                if let Some(shared) = shared.upgrade() {
-                    shared.release(place, number);
-                }
-            });
-            sink.revoked(&partitions, release);
-        }
-        Event::Lost(partitions) => sink.lost(&partitions),
-        Event::Trouble(error) => sink.trouble(error),
-    }
-}
-
-pub(super) struct MemoryMembership {
-    shared: Arc<Shared>,
-    place: Place,
-    /// Closed when the member's task has ended.
-    ended: watch::Receiver<()>,
-}
-
-impl MemoryMembership {
-    pub(super) fn start(
-        shared: &Arc<Shared>,
+impl Member {
+    pub(super) fn new(
         node: &Arc<Node>,
-        options: GroupOptions,
-        sink: Arc<dyn GroupSink>,
-    ) -> Result<Arc<Self>, TransportError> {
-        let wake = Arc::<Notify>::default();
-        let place = {
-            let state = &mut *shared.lock();
-            state.link(node).tasks.add(&wake);
-            let member = Member::new(node, &wake, options.instance, options.revoke_patience);
-            state.join(&options.group, &options.topic, member)?
-        };
-        let (sender, ended) = watch::channel(());
-        drop(
-            shared
-                .executor
-                .spawn(run(Arc::clone(shared), place, wake, sink, sender)),
-        );
-        Ok(Arc::new(Self {
-            shared: Arc::clone(shared),
-            place,
-            ended,
-        }))
-    }
-
-    fn with_member(&self, change: impl FnOnce(&mut Member)) {
-        if let Some(member) = self.shared.lock().member(self.place) {
-            change(member);
-            member.wake.notify_one();
+        wake: &Arc<Notify>,
+        instance: Option<String>,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            node: Arc::clone(node),
+            wake: Arc::clone(wake),
+            phase: Phase::Joined,
+            instance,
+            patience,
+            mailbox: VecDeque::new(),
+            told: BTreeSet::new(),
+            revocations: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            turn: 0,
+            paused: false,
+            troubled: None,
+            commits: BTreeMap::new(),
+            session: None,
         }
     }
-}
 
-impl Membership for MemoryMembership {
-    fn commit(&self, partition: u32, next: i64) {
-        let mut state = self.shared.lock();
-        let (group, _) = state.group(self.place.group);
-        group.commit(self.place.member, partition, next);
+    pub(super) fn tell(&mut self, event: Event) {
+        self.mailbox.push_back(event);
+        self.wake.notify_one();
     }
 
-    fn pause(&self) {
-        self.with_member(|member| member.paused = true);
+    /// Takes away everything at once; only what the sink knows of has to be told.
+    pub(super) fn lose_all(&mut self) {
+        self.mailbox.clear();
+        self.revocations.clear();
+        self.positions.clear();
+        self.commits.clear();
+        if !self.told.is_empty() {
+            let told = self.told.iter().copied().collect();
+            self.tell(Event::Lost(told));
+        }
     }
 
-    fn resume(&self) {
-        self.with_member(|member| member.paused = false);
-    }
-
-    fn leave(&self, patience: Duration) -> BoxFuture<()> {
-        let shared = Arc::clone(&self.shared);
-        let place = self.place;
-        let mut ended = self.ended.clone();
-        Box::pin(async move {
-            shared.lock().leave(place);
-            let end = async { while ended.changed().await.is_ok() {} };
-            if shared.executor.timeout(patience, end).await.is_err() {
-                shared.lock().expel(place);
+    /// The next thing to tell the sink.
+    pub(super) fn next_event(&mut self, now: impl FnOnce() -> Instant) -> Option<Event> {
+        // A member that is cut off notices by itself that its session has ended, and no more.
+        if self.node.cut() && !matches!(self.mailbox.front(), Some(Event::Lost(_))) {
+            return None;
+        }
+        let event = self.mailbox.pop_front()?;
+        match &event {
+            Event::Assigned(partitions) => {
+                self.told.extend(partitions.iter().map(|new| new.partition));
             }
-        })
+            Event::Revoked(number, partitions) => {
+                if let Some(until) = self.revocations.get_mut(number) {
+                    *until = Some(now() + self.patience);
+                }
+                self.told.retain(|old| !partitions.contains(old));
+            }
+            Event::Lost(partitions) => self.told.retain(|old| !partitions.contains(old)),
+            Event::Trouble(_) => {}
+        }
+        Some(event)
     }
-}
 
-impl Drop for MemoryMembership {
-    fn drop(&mut self) {
-        self.shared.lock().leave(self.place);
+    /// Lets a revocation go at this time.
+    pub(super) fn release_by(&mut self, number: u64, at: Instant) {
+        if let Some(until) = self.revocations.get_mut(&number) {
+            *until = Some(at);
+        }
+    }
+
+    /// The revocation whose patience ends first, and when that is; none while the broker couldn't
+    /// be told.
+    pub(super) fn next_overdue(&self) -> Option<(u64, Instant)> {
+        if !self.node.connected() {
+            return None;
+        }
+        let told = self.revocations.iter();
+        told.filter_map(|(number, until)| Some((*number, (*until)?)))
+            .min_by_key(|(_, until)| *until)
     }
 }

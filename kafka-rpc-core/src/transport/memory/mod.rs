@@ -8,12 +8,15 @@ mod balance;
 mod clock;
 mod faults;
 mod group;
+mod groups;
 mod listener;
 mod log;
 mod member;
+mod membership;
 mod node;
 mod producer;
 mod runtime;
+mod settle;
 mod state;
 mod transport;
 

@@ -2,27 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use super::balance::MemberId;
-use super::faults::{Access, Fate};
-use super::group::{Group, Member, Phase};
-use super::log::{MemoryRecord, Partition, Topic, headers_size};
-use super::member::Place;
-use super::node::{Link, Node, Waiting};
-use super::producer::Reports;
+use super::faults::Access;
+use super::group::Group;
+use super::log::{MemoryRecord, Partition, Topic};
+use super::node::{Link, Node};
 use super::runtime::Executor;
 use crate::sync::lock;
-use crate::transport::{Delivery, Record, TransportError, TransportErrorKind};
-
-/// How long a member that isn't heard of keeps its partitions.
-const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
-
-/// How many records of one node wait while it isn't connected; librdkafka's default.
-const QUEUE_LIMIT: usize = 100_000;
-
-/// What librdkafka adds at most to a record's key, value and headers when it checks the size.
-const RECORD_OVERHEAD: usize = 36;
+use crate::transport::{Delivery, TransportError, TransportErrorKind};
 
 pub(super) fn unknown_topic(topic: &str, partition: Option<u32>) -> TransportError {
     let message = match partition {
@@ -32,22 +20,18 @@ pub(super) fn unknown_topic(topic: &str, partition: Option<u32>) -> TransportErr
     TransportError::new(TransportErrorKind::UnknownTopic, message)
 }
 
-fn denied(topic: &str, access: Access) -> TransportError {
+pub(super) fn denied(topic: &str, access: Access) -> TransportError {
     TransportError::new(
         TransportErrorKind::PermissionDenied,
         format!("{access:?} access to topic {topic} is denied"),
     )
 }
 
-fn unreachable(node: &Node) -> TransportError {
+pub(super) fn unreachable(node: &Node) -> TransportError {
     TransportError::new(
         TransportErrorKind::Unavailable,
         format!("{} can't reach the in-memory broker", node.name),
     )
-}
-
-fn injected(kind: TransportErrorKind, topic: &str) -> TransportError {
-    TransportError::new(kind, format!("a fault of topic {topic} ({kind:?})"))
 }
 
 /// What all handles of one broker share.
@@ -87,41 +71,16 @@ impl Shared {
         self.on_topic(topic, |found| found.partition_mut(partition).map(act))?
             .ok_or_else(|| unknown_topic(topic, Some(partition)))
     }
-
-    /// Expels this member when its session ends, unless it is heard of before.
-    pub(super) fn watch_session(self: &Arc<Self>, state: &mut State, place: Place) {
-        let Some(member) = state.member(place) else {
-            return;
-        };
-        if member.session.is_some() || member.phase == Phase::Expelled {
-            return;
-        }
-        let shared = Arc::downgrade(self);
-        let session = self.executor.sleep(SESSION_TIMEOUT);
-        let task = self.executor.spawn(async move {
-            session.await;
-            if let Some(shared) = shared.upgrade() {
-                shared.lock().expel(place);
-            }
-        });
-        member.session = Some(task.into());
-    }
-
-    pub(super) fn watch_sessions(self: &Arc<Self>, state: &mut State, node: &Node) {
-        for place in state.places_of(node) {
-            self.watch_session(state, place);
-        }
-    }
 }
 
 pub(super) struct State {
     pub(super) topics: BTreeMap<String, Topic>,
-    groups: Vec<Group>,
+    pub(super) groups: Vec<Group>,
     /// By [`Node::id`].
     links: Vec<Link>,
-    denied: BTreeMap<String, BTreeSet<Access>>,
+    pub(super) denied: BTreeMap<String, BTreeSet<Access>>,
     last_incarnation: u64,
-    last_member: MemberId,
+    pub(super) last_member: MemberId,
     pub(super) max_record_bytes: usize,
     pub(super) max_log_bytes: usize,
 }
@@ -177,7 +136,7 @@ impl State {
         Err(unreachable(node))
     }
 
-    fn check_access(&self, topic: &str, access: Access) -> Result<(), TransportError> {
+    pub(super) fn check_access(&self, topic: &str, access: Access) -> Result<(), TransportError> {
         match self.denied.get(topic) {
             Some(all) if all.contains(&access) => Err(denied(topic, access)),
             _ => Ok(()),
@@ -315,200 +274,5 @@ impl State {
         found
             .append(partition, record, limit)
             .ok_or_else(|| unknown_topic(topic, Some(partition)))
-    }
-}
-
-/// Producing.
-impl State {
-    pub(super) fn produce(
-        &mut self,
-        node: &Node,
-        reports: &Arc<Reports>,
-        record: Record<'_>,
-        token: u64,
-    ) -> Result<(), TransportError> {
-        let Record {
-            topic, partition, ..
-        } = record;
-        if node.crashed() {
-            let message = format!("{} has crashed", node.name);
-            return Err(TransportError::new(TransportErrorKind::Closed, message));
-        }
-        self.check_size(&record)?;
-        if partition >= self.partitions(topic)? {
-            return Err(unknown_topic(topic, Some(partition)));
-        }
-        let stored = MemoryRecord {
-            key: record.key.map(<[u8]>::to_vec),
-            value: Some(record.value.to_vec()),
-            headers: record.headers.to_vec(),
-            timestamp_ms: record.timestamp_ms,
-        };
-        let mut fate = None;
-        if !node.connected() {
-            let link = self.link(node);
-            fate = link.while_cut.filter(|_| !node.frozen());
-            if fate.is_none() {
-                if link.waiting.len() >= QUEUE_LIMIT {
-                    return Err(TransportError::new(
-                        TransportErrorKind::QueueFull,
-                        format!("{} has {QUEUE_LIMIT} records waiting to be sent", node.name),
-                    ));
-                }
-                link.waiting.push_back(Waiting {
-                    ticket: reports.ticket(token),
-                    topic: topic.to_owned(),
-                    partition,
-                    record: stored,
-                });
-                return Ok(());
-            }
-        }
-        let delivery = self.settle(topic, partition, stored, fate)?;
-        reports.push(token, delivery);
-        Ok(())
-    }
-
-    fn check_size(&self, record: &Record<'_>) -> Result<(), TransportError> {
-        let size = record.key.map_or(0, <[u8]>::len)
-            + record.value.len()
-            + headers_size(record.headers)
-            + RECORD_OVERHEAD;
-        let limit = self.max_record_bytes;
-        if size <= limit {
-            return Ok(());
-        }
-        Err(TransportError::new(
-            TransportErrorKind::TooLarge,
-            format!("a record of {size} bytes is above the limit of {limit} bytes"),
-        ))
-    }
-
-    /// Decides what becomes of a record, and appends it if it is to be stored.
-    fn settle(
-        &mut self,
-        topic: &str,
-        partition: u32,
-        record: MemoryRecord,
-        fate: Option<Fate>,
-    ) -> Result<Delivery, TransportError> {
-        if let Err(error) = self.check_access(topic, Access::Write) {
-            return Ok(Delivery::NotPersisted(error));
-        }
-        let fate = fate.or_else(|| self.topics.get_mut(topic)?.fates.pop_front());
-        let unacknowledged = || {
-            let message = format!("the acknowledgement of a record in topic {topic} was lost");
-            Delivery::Unknown(TransportError::new(
-                TransportErrorKind::Unavailable,
-                message,
-            ))
-        };
-        match fate {
-            Some(Fate::Refused(kind)) => return Err(injected(kind, topic)),
-            Some(Fate::NotPersisted(kind)) => {
-                return Ok(Delivery::NotPersisted(injected(kind, topic)));
-            }
-            Some(Fate::Lost) => return Ok(unacknowledged()),
-            Some(Fate::Unacknowledged) | None => {}
-        }
-        Ok(match self.append(topic, partition, record) {
-            Err(error) => Delivery::NotPersisted(error),
-            Ok(_) if fate.is_some() => unacknowledged(),
-            Ok(_) => Delivery::Persisted,
-        })
-    }
-
-    /// Takes back what waits for a producer that is closed.
-    pub(super) fn abandon(&mut self, node: &Node, reports: &Arc<Reports>) -> Vec<Waiting> {
-        let waiting = &mut self.link(node).waiting;
-        let (own, others): (Vec<_>, Vec<_>) = std::mem::take(waiting)
-            .into_iter()
-            .partition(|waiting| waiting.ticket.belongs_to(reports));
-        *waiting = others.into();
-        own
-    }
-}
-
-/// Groups.
-impl State {
-    pub(super) fn group(&mut self, index: usize) -> (&mut Group, Option<&mut Topic>) {
-        let group = &mut self.groups[index];
-        let topic = self.topics.get_mut(&group.topic);
-        (group, topic)
-    }
-
-    pub(super) fn member(&mut self, place: Place) -> Option<&mut Member> {
-        self.groups[place.group].member(place.member)
-    }
-
-    /// A member, and its topic if it can be read now.
-    pub(super) fn member_and_topic(
-        &mut self,
-        place: Place,
-    ) -> Option<(&mut Member, Result<&mut Topic, TransportError>)> {
-        let group = self.groups.get_mut(place.group)?;
-        let name = group.topic.as_str();
-        let denied_here = matches!(self.denied.get(name), Some(all) if all.contains(&Access::Read));
-        let topic = self
-            .topics
-            .get_mut(name)
-            .ok_or_else(|| unknown_topic(name, None));
-        let refusal = denied_here.then(|| denied(name, Access::Read));
-        let member = group.member(place.member)?;
-        let topic = match refusal {
-            _ if !member.node.connected() => Err(unreachable(&member.node)),
-            Some(error) => Err(error),
-            None => topic,
-        };
-        Some((member, topic))
-    }
-
-    pub(super) fn join(
-        &mut self,
-        group: &str,
-        topic: &str,
-        member: Member,
-    ) -> Result<Place, TransportError> {
-        self.check(&member.node, topic, Access::Group)?;
-        self.check(&member.node, topic, Access::Read)?;
-        let Some(found) = self.topics.get_mut(topic) else {
-            return Err(unknown_topic(topic, None));
-        };
-        let same = |old: &Group| old.name == group && old.topic == topic;
-        let index = self.groups.iter().position(same).unwrap_or_else(|| {
-            self.groups.push(Group::new(group, topic));
-            self.groups.len() - 1
-        });
-        self.last_member += 1;
-        self.groups[index].join(self.last_member, member, found);
-        Ok(Place {
-            group: index,
-            member: self.last_member,
-        })
-    }
-
-    pub(super) fn leave(&mut self, place: Place) {
-        let (group, topic) = self.group(place.group);
-        group.leave(place.member, topic);
-    }
-
-    pub(super) fn expel(&mut self, place: Place) {
-        let (group, topic) = self.group(place.group);
-        group.expel(place.member, topic);
-    }
-
-    pub(super) fn committed(&self, group: &str, topic: &str, partition: u32) -> Option<i64> {
-        let same = |old: &&Group| old.name == group && old.topic == topic;
-        self.groups.iter().find(same)?.committed(partition)
-    }
-
-    pub(super) fn places_of(&self, node: &Node) -> Vec<Place> {
-        let groups = self.groups.iter().enumerate();
-        groups
-            .flat_map(|(group, found)| {
-                let members = found.members_of(node).into_iter();
-                members.map(move |member| Place { group, member })
-            })
-            .collect()
     }
 }

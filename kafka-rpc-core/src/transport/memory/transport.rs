@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::clock::MemoryClock;
 use super::faults::Access;
 use super::listener::MemoryListener;
-use super::member::MemoryMembership;
+use super::membership::MemoryMembership;
 use super::node::{MemoryNode, Node};
 use super::producer::MemoryProducer;
 use super::state::Shared;

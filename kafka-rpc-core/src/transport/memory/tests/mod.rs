@@ -7,6 +7,7 @@ mod groups;
 mod listening;
 mod nodes;
 mod producing;
+mod whole;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
