@@ -15,7 +15,7 @@ const COMMAND_OVERHEAD: usize = 96;
 
 /// Sends data there and as much back as the plan says.
 #[kafka_rpc::service(commands = "commands", results = "results")]
-pub trait Echo {
+pub(crate) trait Echo {
     /// Returns its argument.
     async fn echo(&self, data: Vec<u8>) -> Vec<u8>;
 }

@@ -113,7 +113,9 @@ fn run_all(
 
 fn run(transport: Transport, case: Case, brokers: Option<&Shared>) -> Verdict {
     let topics = brokers.map(|brokers| Arc::new(brokers.topics()));
-    let prefix = topics.as_ref().map_or_else(String::new, |topics| topics.name(""));
+    let prefix = topics
+        .as_ref()
+        .map_or_else(String::new, |topics| topics.name(""));
     let passed = catch_unwind(AssertUnwindSafe(|| {
         // Each case has a runtime of its own; in memory its time is virtual, so that a case that
         // waits for a minute takes none.

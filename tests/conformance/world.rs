@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kafka_rpc::testing::MemoryBroker;
-use kafka_rpc::{Client, ClientBuilder, Kafka, Server, ServerBuilder, ServiceClient, TopicSettings};
+use kafka_rpc::{
+    Client, ClientBuilder, Kafka, Server, ServerBuilder, ServiceClient, TopicSettings,
+};
 use kafka_rpc_core::transport::{
     self, Delivery, DeliverySink, Incoming, Listener, ListenerSink, Producer, Record, Transport,
     TransportError,

@@ -80,7 +80,8 @@ impl Topics {
         }
         let gone = wait_until(PATIENCE, || {
             let metadata = admin.inner().fetch_metadata(None, PATIENCE);
-            metadata.is_ok_and(|metadata| metadata.topics().iter().all(|topic| topic.name() != name))
+            metadata
+                .is_ok_and(|metadata| metadata.topics().iter().all(|topic| topic.name() != name))
         });
         assert!(gone, "the topic {name} is still there");
     }

@@ -68,7 +68,10 @@ fn hostile(n: usize, rng: &mut Rng, results: &str) -> Vec<u8> {
             value
         }
         // A good envelope around arguments that aren't.
-        _ => command(rng, results, &bytes(rng, 60)),
+        _ => {
+            let arguments = bytes(rng, 60);
+            command(rng, results, &arguments)
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 
 mod arguments;
 mod key;
-mod preflight_placeholder;
 mod result_type;
 mod slots;
 mod value;

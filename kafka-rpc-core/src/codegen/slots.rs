@@ -3,7 +3,7 @@
 use rmp::Marker;
 
 use super::Failure;
-use super::preflight_placeholder::preflight;
+use crate::wire::preflight;
 
 /// Finds each named argument in a document, which is a map by name or an array in the order of
 /// `names`. Takes no heap.

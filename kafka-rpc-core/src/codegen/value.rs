@@ -5,7 +5,7 @@ use rmp_serde::{Deserializer, Serializer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::preflight_placeholder::preflight;
+use crate::wire::preflight;
 
 /// As deep as preflight lets documents nest.
 const MAX_DEPTH: usize = 64;

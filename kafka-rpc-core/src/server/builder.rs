@@ -39,6 +39,7 @@ pub struct ServerBuilder {
     expiry_allowance: Duration,
     reply_topics: Vec<String>,
     create_topics: Option<TopicSettings>,
+    topic_prefix: String,
 }
 
 impl ServerBuilder {
@@ -56,6 +57,7 @@ impl ServerBuilder {
             expiry_allowance: Duration::from_secs(1),
             reply_topics: Vec::new(),
             create_topics: None,
+            topic_prefix: String::new(),
         }
     }
 
@@ -134,10 +136,18 @@ impl ServerBuilder {
         self
     }
 
-    /// Creates topics that are missing, instead of failing.
+    /// Creates topics that are missing, instead of failing; `None`, the default, does not.
     #[must_use]
-    pub fn create_topics(mut self, settings: TopicSettings) -> Self {
-        self.create_topics = Some(settings);
+    pub fn create_topics(mut self, settings: impl Into<Option<TopicSettings>>) -> Self {
+        self.create_topics = settings.into();
+        self
+    }
+
+    /// Puts this before the names of the services' topics and groups, so that several environments
+    /// can share a cluster; clients need the same prefix.
+    #[must_use]
+    pub fn topic_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.topic_prefix = prefix.into();
         self
     }
 
@@ -164,10 +174,14 @@ impl ServerBuilder {
             .map_err(|error| error.into_rpc(Outcome::NotRun))?;
         let (runtime, owned) = runtime()?;
 
+        let prefix = &self.topic_prefix;
         let mut needed: Vec<(String, String)> = Vec::new();
         for service in &self.services {
             let descriptor = service.descriptor();
-            needed.push((descriptor.commands_topic(), descriptor.results_topic()));
+            needed.push((
+                format!("{prefix}{}", descriptor.commands_topic()),
+                format!("{prefix}{}", descriptor.results_topic()),
+            ));
         }
         let topics: Vec<Topic<'_>> = needed
             .iter()
@@ -240,7 +254,7 @@ impl ServerBuilder {
             let group = self
                 .group
                 .clone()
-                .unwrap_or_else(|| hosted.descriptor.name.to_owned());
+                .unwrap_or_else(|| format!("{prefix}{}", hosted.descriptor.name));
             match groups
                 .iter_mut()
                 .find(|(other, topic, _)| *other == group && *topic == commands)

@@ -60,10 +60,7 @@ async fn nested(world: World) {
             id: 7,
             lines: vec![("apple".to_owned(), 3), (String::new(), i32::MIN)],
             status,
-            notes: BTreeMap::from([
-                ("empty".to_owned(), None),
-                ("some".to_owned(), Some(-0.5)),
-            ]),
+            notes: BTreeMap::from([("empty".to_owned(), None), ("some".to_owned(), Some(-0.5))]),
             seal: vec![0, 127, 128, 255],
         };
         assert_eq!(probe.order(order.clone()).await.unwrap(), Some(order));

@@ -84,7 +84,9 @@ async fn foreign_results(world: World) {
     let probe: ProbeClient = client.attach().await.unwrap();
     for value in FOREIGN {
         world.produce("Probe.results", 0, None, value).await;
-        world.produce("Probe.results", 0, Some(&[1; 16]), value).await;
+        world
+            .produce("Probe.results", 0, Some(&[1; 16]), value)
+            .await;
     }
     probe.unit().await.unwrap();
     assert_eq!(client.stats().foreign_replies, 16);

@@ -23,9 +23,7 @@ cases! {
 async fn drains(world: World) {
     let (server, probe, desk) = world.pair().await;
     let call = tokio::spawn(probe.sleep(700));
-    world
-        .until("it runs", || desk.saw("sleep 700 began"))
-        .await;
+    world.until("it runs", || desk.saw("sleep 700 began")).await;
     server.shutdown().await.unwrap();
     assert_eq!(call.await.unwrap().unwrap(), 700);
 }
@@ -109,8 +107,14 @@ async fn shared(world: World) {
         .await;
     for n in 0..30 {
         let text = format!("call {n}");
-        assert_eq!(probe.echo(text.clone()).partition(n % 3).await.unwrap(), text);
-        assert_eq!(first.count(&format!("echo {text}")) + second.count(&format!("echo {text}")), 1);
+        assert_eq!(
+            probe.echo(text.clone()).partition(n % 3).await.unwrap(),
+            text
+        );
+        assert_eq!(
+            first.count(&format!("echo {text}")) + second.count(&format!("echo {text}")),
+            1
+        );
     }
 }
 

@@ -125,8 +125,8 @@ async fn unordered(world: World) {
     let builder = world.server_builder().ordering(Ordering::Unordered);
     let _server = world.start(builder, &desk).await;
     let probe: ProbeClient = world.attach().await;
-    let calls = ["one", "two", "three"]
-        .map(|name| tokio::spawn(probe.hold(name.to_owned()).key("same")));
+    let calls =
+        ["one", "two", "three"].map(|name| tokio::spawn(probe.hold(name.to_owned()).key("same")));
     world
         .until("all run at once", || {
             ["one", "two", "three"]
@@ -154,7 +154,12 @@ async fn concurrency(world: World) {
             (server.stats().running, server.stats().queued) == (2, 3)
         })
         .await;
-    let began = |desk: &Desk| desk.journal().iter().filter(|e| e.ends_with("began")).count();
+    let began = |desk: &Desk| {
+        desk.journal()
+            .iter()
+            .filter(|e| e.ends_with("began"))
+            .count()
+    };
     assert_eq!(began(&desk), 2);
     desk.open();
     for call in calls {

@@ -63,7 +63,12 @@ async fn other_version(world: World) {
     let (_server, _, desk) = world.pair().await;
     let seven: ProbeSevenClient = world.attach().await;
     let error = seven.echo("seven".to_owned()).await.unwrap_err();
-    check(&error, Code::Unimplemented, Outcome::NotRun, &["version", "7"]);
+    check(
+        &error,
+        Code::Unimplemented,
+        Outcome::NotRun,
+        &["version", "7"],
+    );
     assert!(!desk.saw("echo seven"));
 }
 
@@ -87,20 +92,35 @@ async fn missing_argument(world: World) {
 async fn too_large(world: World) {
     let (_server, probe, _) = world.pair().await;
     let error = probe.bytes(vec![0; 2_000_000]).await.unwrap_err();
-    check(&error, Code::InvalidArgument, Outcome::NotRun, &["bytes", "1000000"]);
+    check(
+        &error,
+        Code::InvalidArgument,
+        Outcome::NotRun,
+        &["bytes", "1000000"],
+    );
     probe.unit().await.unwrap();
 }
 
 async fn headers(world: World) {
     let (_server, probe, _) = world.pair().await;
     let large = probe.unit().header("x", vec![0; 10_000]).await.unwrap_err();
-    check(&large, Code::InvalidArgument, Outcome::NotRun, &["headers", "8192"]);
+    check(
+        &large,
+        Code::InvalidArgument,
+        Outcome::NotRun,
+        &["headers", "8192"],
+    );
     let mut call = probe.unit();
     for n in 0..65 {
         call = call.header(format!("x-{n}"), "");
     }
     let many = call.await.unwrap_err();
-    check(&many, Code::InvalidArgument, Outcome::NotRun, &["65 headers", "64"]);
+    check(
+        &many,
+        Code::InvalidArgument,
+        Outcome::NotRun,
+        &["65 headers", "64"],
+    );
 }
 
 async fn no_partition(world: World) {
@@ -277,7 +297,7 @@ async fn reply_topic(world: World) {
     world.produce("Probe.commands", 0, None, &command).await;
     world
         .until("the refusal is counted", || {
-            server.stats().permission_denied == 1
+            server.stats().refused(Code::PermissionDenied) == 1
         })
         .await;
     assert!(!desk.saw("unit"));
@@ -295,7 +315,12 @@ async fn old_record(world: World) {
     tail.first(2).await;
     let _server = world.serve(&Desk::default()).await;
     let error = unheard.await.unwrap().unwrap_err();
-    check(&error, Code::Unimplemented, Outcome::Unknown, &["unheard_of"]);
+    check(
+        &error,
+        Code::Unimplemented,
+        Outcome::Unknown,
+        &["unheard_of"],
+    );
     // What did run is known to have run, however old its record.
     let error = panics.await.unwrap().unwrap_err();
     check(&error, Code::Internal, Outcome::Ran, &[]);
