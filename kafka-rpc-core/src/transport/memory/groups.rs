@@ -36,7 +36,7 @@ impl Shared {
         let task = self.executor.spawn(async move {
             session.await;
             if let Some(shared) = shared.upgrade() {
-                shared.lock().expel(place);
+                shared.lock().end_session(place);
             }
         });
         member.session = Some(task.into());
@@ -109,6 +109,14 @@ impl State {
     pub(super) fn leave(&mut self, place: Place) {
         let (group, topic) = self.group(place.group);
         group.leave(place.member, topic);
+    }
+
+    fn end_session(&mut self, place: Place) {
+        // The member may have been heard of while the timer waited for the lock.
+        let watched = |member: &mut Member| member.session.is_some();
+        if self.member(place).is_some_and(watched) {
+            self.expel(place);
+        }
     }
 
     pub(super) fn expel(&mut self, place: Place) {
