@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use crate::sync::lock;
-pub use crate::transport::memory::MemoryBroker;
+pub use crate::transport::memory::{Access, Fate, Faults, MemoryBroker, MemoryNode, MemoryRecord};
 use crate::{Client, RpcError, Server, ServiceClient, ServiceServer, TopicSettings};
 
 /// A client of `server`, which runs in this process for as long as the client lives.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 /// Has a method for every way in which a call can go.
 #[kafka_rpc::service]
-pub trait Probe {
+pub(crate) trait Probe {
     async fn echo(&self, text: String) -> String;
     async fn subtract(&self, a: i64, b: i64) -> i64;
     async fn unit(&self);
@@ -35,39 +35,39 @@ pub trait Probe {
 
 /// A nested value with every shape that serde knows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Order {
-    pub id: u64,
-    pub lines: Vec<(String, i32)>,
-    pub status: Status,
-    pub notes: BTreeMap<String, Option<f64>>,
-    pub seal: Vec<u8>,
+pub(crate) struct Order {
+    pub(crate) id: u64,
+    pub(crate) lines: Vec<(String, i32)>,
+    pub(crate) status: Status,
+    pub(crate) notes: BTreeMap<String, Option<f64>>,
+    pub(crate) seal: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Status {
+pub(crate) enum Status {
     Open,
     Paid { cents: u64 },
     Sent(String, bool),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     ByZero,
     Odd { remainder: i64 },
 }
 
 /// What a handler sees of its call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
-    pub call_id: String,
-    pub attempt: u32,
-    pub header: Option<Vec<u8>>,
-    pub left_ms: u64,
+pub(crate) struct Seen {
+    pub(crate) call_id: String,
+    pub(crate) attempt: u32,
+    pub(crate) header: Option<Vec<u8>>,
+    pub(crate) left_ms: u64,
 }
 
 /// Implements [`Probe`] and keeps a journal of what ran.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub(crate) struct Desk {
     journal: Arc<Mutex<Vec<String>>>,
     gate: watch::Sender<bool>,
 }
@@ -82,23 +82,23 @@ impl Default for Desk {
 }
 
 impl Desk {
-    pub fn journal(&self) -> Vec<String> {
+    pub(crate) fn journal(&self) -> Vec<String> {
         self.journal
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    pub fn count(&self, entry: &str) -> usize {
+    pub(crate) fn count(&self, entry: &str) -> usize {
         self.journal().iter().filter(|e| *e == entry).count()
     }
 
-    pub fn saw(&self, entry: &str) -> bool {
+    pub(crate) fn saw(&self, entry: &str) -> bool {
         self.count(entry) > 0
     }
 
     /// Lets every `hold` end.
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         self.gate.send_replace(true);
     }
 
@@ -209,7 +209,7 @@ impl Probe for Desk {
 
 /// The same service as a newer, or just a different, client knows it.
 #[kafka_rpc::service(name = "Probe")]
-pub trait OtherProbe {
+pub(crate) trait OtherProbe {
     /// No such method on the server.
     async fn unheard_of(&self) -> u8;
     /// The arguments in another order, and one more.
@@ -225,19 +225,19 @@ pub trait OtherProbe {
 
 /// The same names in another version.
 #[kafka_rpc::service(name = "Probe", version = 7)]
-pub trait ProbeSeven {
+pub(crate) trait ProbeSeven {
     async fn echo(&self, text: String) -> String;
 }
 
 /// Another service that uses the probe's topics.
 #[kafka_rpc::service(commands = "Probe.commands", results = "Probe.results")]
-pub trait Stranger {
+pub(crate) trait Stranger {
     async fn hello(&self) -> String;
 }
 
 /// Calls the probe from inside a handler.
 #[kafka_rpc::service]
-pub trait Relay {
+pub(crate) trait Relay {
     /// Says how long the nested call could take, and whether it was traced.
     async fn relay(&self) -> Seen;
     /// Waits for a nested call that takes longer than anyone has.
@@ -245,7 +245,7 @@ pub trait Relay {
 }
 
 #[derive(Debug)]
-pub struct RelayDesk(pub ProbeClient);
+pub(crate) struct RelayDesk(pub(crate) ProbeClient);
 
 impl Relay for RelayDesk {
     async fn relay(&self) -> Seen {

@@ -20,14 +20,14 @@ use crate::probe::{Desk, ProbeClient, ProbeServer};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug)]
-pub enum Cluster {
+pub(crate) enum Cluster {
     Memory(MemoryBroker),
     Kafka(Kafka),
 }
 
 /// One case's own corner of a cluster.
 #[derive(Clone)]
-pub struct World {
+pub(crate) struct World {
     cluster: Cluster,
     prefix: String,
     transport: Arc<dyn Transport>,
@@ -36,7 +36,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(cluster: Cluster, prefix: String, topics: Option<Arc<Topics>>) -> Self {
+    pub(crate) fn new(cluster: Cluster, prefix: String, topics: Option<Arc<Topics>>) -> Self {
         let transport = match &cluster {
             Cluster::Memory(broker) => transport::open(broker),
             Cluster::Kafka(kafka) => transport::open(kafka),
@@ -50,18 +50,18 @@ impl World {
     }
 
     /// The full name of one of this case's topics.
-    pub fn topic(&self, name: &str) -> String {
+    pub(crate) fn topic(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    pub fn topics() -> TopicSettings {
+    pub(crate) fn topics() -> TopicSettings {
         TopicSettings::default()
             .commands_partitions(3)
             .results_partitions(1)
             .replication(1)
     }
 
-    pub fn client_builder(&self) -> ClientBuilder {
+    pub(crate) fn client_builder(&self) -> ClientBuilder {
         let builder = match &self.cluster {
             Cluster::Memory(broker) => Client::builder(broker),
             Cluster::Kafka(kafka) => Client::builder(kafka),
@@ -72,7 +72,7 @@ impl World {
             .timeout(Duration::from_secs(20))
     }
 
-    pub fn server_builder(&self) -> ServerBuilder {
+    pub(crate) fn server_builder(&self) -> ServerBuilder {
         let builder = match &self.cluster {
             Cluster::Memory(broker) => Server::builder(broker),
             Cluster::Kafka(kafka) => Server::builder(kafka),
@@ -82,19 +82,19 @@ impl World {
             .create_topics(Self::topics())
     }
 
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         self.client_builder().connect().await.expect("a client")
     }
 
-    pub async fn attach<C: ServiceClient + 'static>(&self) -> C {
+    pub(crate) async fn attach<C: ServiceClient + 'static>(&self) -> C {
         self.client().await.attach().await.expect("attached")
     }
 
-    pub async fn serve(&self, desk: &Desk) -> Server {
+    pub(crate) async fn serve(&self, desk: &Desk) -> Server {
         self.start(self.server_builder(), desk).await
     }
 
-    pub async fn start(&self, builder: ServerBuilder, desk: &Desk) -> Server {
+    pub(crate) async fn start(&self, builder: ServerBuilder, desk: &Desk) -> Server {
         builder
             .service(ProbeServer::new(desk.clone()))
             .start()
@@ -103,7 +103,7 @@ impl World {
     }
 
     /// A server, a client and the server's journal, warmed up.
-    pub async fn pair(&self) -> (Server, ProbeClient, Desk) {
+    pub(crate) async fn pair(&self) -> (Server, ProbeClient, Desk) {
         let desk = Desk::default();
         let server = self.serve(&desk).await;
         let probe: ProbeClient = self.attach().await;
@@ -112,7 +112,7 @@ impl World {
     }
 
     /// Returns when every commands partition is served.
-    pub async fn warm_up(&self, probe: &ProbeClient) {
+    pub(crate) async fn warm_up(&self, probe: &ProbeClient) {
         for partition in 0..3 {
             let warm = probe.subtract(1, 1).partition(partition);
             warm.timeout(Duration::from_secs(30)).await.expect("served");
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// Waits for a condition, checked often; panics with `what` when it takes too long.
-    pub async fn until(&self, what: &str, condition: impl Fn() -> bool) {
+    pub(crate) async fn until(&self, what: &str, condition: impl Fn() -> bool) {
         let start = tokio::time::Instant::now();
         while !condition() {
             assert!(start.elapsed() < PATIENCE, "never came true: {what}");
@@ -129,7 +129,13 @@ impl World {
     }
 
     /// Appends a record as it is.
-    pub async fn produce(&self, topic: &str, partition: u32, key: Option<&[u8]>, value: &[u8]) {
+    pub(crate) async fn produce(
+        &self,
+        topic: &str,
+        partition: u32,
+        key: Option<&[u8]>,
+        value: &[u8],
+    ) {
         let (sender, mut deliveries) = mpsc::unbounded_channel();
         let producer: Arc<dyn Producer> = self
             .transport
@@ -149,7 +155,7 @@ impl World {
     }
 
     /// Reads what is appended to a partition from now on.
-    pub async fn tail(&self, topic: &str, partition: u32) -> Tail {
+    pub(crate) async fn tail(&self, topic: &str, partition: u32) -> Tail {
         let records = Arc::new(Records::default());
         let listener = self
             .transport
@@ -164,7 +170,7 @@ impl World {
     }
 
     /// Deletes a topic and creates it anew, empty.
-    pub async fn recreate(&self, topic: &str) {
+    pub(crate) async fn recreate(&self, topic: &str) {
         match (&self.cluster, &self.topics) {
             (Cluster::Memory(broker), _) => broker
                 .faults()
@@ -183,28 +189,28 @@ impl World {
         }
     }
 
-    pub fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         self.transport.clock().now()
     }
 }
 
 /// A record as it was read.
 #[derive(Clone, Debug)]
-pub struct Copied {
-    pub key: Option<Vec<u8>>,
-    pub value: Vec<u8>,
-    pub headers: Vec<(String, Vec<u8>)>,
+pub(crate) struct Copied {
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
 /// What was appended to a partition since it was opened.
-pub struct Tail {
+pub(crate) struct Tail {
     world: World,
     records: Arc<Records>,
     _listener: Box<dyn Listener>,
 }
 
 impl Tail {
-    pub fn records(&self) -> Vec<Copied> {
+    pub(crate) fn records(&self) -> Vec<Copied> {
         self.records
             .0
             .lock()
@@ -213,7 +219,7 @@ impl Tail {
     }
 
     /// Waits until there are `count` records.
-    pub async fn first(&self, count: usize) -> Vec<Copied> {
+    pub(crate) async fn first(&self, count: usize) -> Vec<Copied> {
         self.world
             .until("enough records", || self.records().len() >= count)
             .await;

@@ -63,6 +63,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let patience = Duration::from_millis(200);
     let given_up = tokio::time::timeout(patience, calc.ponder(3600)).await;
     println!("cancellation: gave up waiting: {}", given_up.is_err());
+    while server.stats().running > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await; // the server hears of it
+    }
 
     Ok(server.shutdown().await?)
 }

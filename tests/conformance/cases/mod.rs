@@ -14,14 +14,14 @@ use crate::world::World;
 
 /// A broker API that the mock cluster lacks, which a case needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lacks(pub &'static str);
+pub(crate) struct Lacks(pub(crate) &'static str);
 
 /// One black-box case.
 #[derive(Clone, Copy)]
-pub struct Case {
-    pub name: &'static str,
-    pub lacks: Option<Lacks>,
-    pub run: fn(World) -> Pin<Box<dyn Future<Output = ()>>>,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) lacks: Option<Lacks>,
+    pub(crate) run: fn(World) -> Pin<Box<dyn Future<Output = ()>>>,
 }
 
 /// Declares the cases of a file: `name: function` or `name: function, lacks "API"`.
@@ -45,7 +45,7 @@ const fn lacks(apis: &[&'static str]) -> Option<Lacks> {
     }
 }
 
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     [
         calls::CASES,
         refusals::CASES,
