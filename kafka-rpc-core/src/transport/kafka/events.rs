@@ -9,8 +9,8 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
 
+use super::clients::Settings;
 use super::errors;
-use super::settings::Settings;
 use crate::sync::lock;
 use crate::transport::{TransportError, TransportErrorKind};
 
@@ -34,15 +34,15 @@ impl Events {
         }))
     }
 
-    /// The refusal of the credentials, if there was one since the last success.
+    /// The refusal of the credentials, if there was one that isn't over.
     pub(super) fn refused(&self) -> Option<TransportError> {
         lock(&self.0.failure)
             .clone()
             .filter(|failure| failure.kind == TransportErrorKind::Unauthenticated)
     }
 
-    /// An operation succeeded: what failed before is over.
-    pub(super) fn succeeded(&self) {
+    /// What failed is over, or is reported.
+    pub(super) fn forget(&self) {
         lock(&self.0.failure).take();
     }
 

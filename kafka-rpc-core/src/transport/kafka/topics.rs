@@ -9,9 +9,9 @@ use rdkafka::error::{IsError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::blocking::{self, Reply};
+use super::clients::Settings;
 use super::errors;
 use super::events::Events;
-use super::settings::Settings;
 use crate::park::block_on;
 use crate::transport::{BoxFuture, TopicSpec, TransportError, TransportErrorKind};
 
