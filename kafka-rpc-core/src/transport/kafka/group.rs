@@ -50,6 +50,7 @@ pub(super) fn join(
             sink,
             owned: Mutex::default(),
             paused: AtomicBool::new(false),
+            halted: AtomicBool::new(false),
             leave_by: Mutex::default(),
             leaving: Latch::default(),
             left: Latch::default(),
@@ -91,7 +92,9 @@ pub(super) struct Shared {
     pub(super) sink: Arc<dyn GroupSink>,
     /// The partitions that are the member's, each with what is to be committed for it.
     pub(super) owned: Mutex<BTreeMap<i32, Option<i64>>>,
-    pub(super) paused: AtomicBool,
+    /// Whether records are wanted, and whether the thread has told librdkafka so.
+    paused: AtomicBool,
+    pub(super) halted: AtomicBool,
     leave_by: Mutex<Option<Instant>>,
     leaving: Latch,
     left: Latch,
@@ -126,7 +129,6 @@ impl Shared {
 struct Member<'a> {
     consumer: &'a BaseConsumer<Context>,
     shared: &'a Shared,
-    paused: bool,
     committed: Instant,
 }
 
@@ -135,7 +137,6 @@ impl<'a> Member<'a> {
         Self {
             consumer,
             shared,
-            paused: false,
             committed: Instant::now(),
         }
     }
@@ -161,7 +162,8 @@ impl<'a> Member<'a> {
         let mut polled = self.consumer.poll(Duration::ZERO);
         if polled.is_none() {
             self.shared.sink.idle();
-            let wait = if self.paused { PAUSED_ROUND } else { ROUND };
+            let halted = self.shared.halted.load(Ordering::Relaxed);
+            let wait = if halted { PAUSED_ROUND } else { ROUND };
             polled = self.consumer.poll(wait);
         }
         match polled {
@@ -199,9 +201,9 @@ impl<'a> Member<'a> {
         ));
     }
 
-    fn follow_pause(&mut self) {
+    fn follow_pause(&self) {
         let paused = self.shared.paused.load(Ordering::Acquire);
-        if paused == self.paused {
+        if paused == self.shared.halted.load(Ordering::Relaxed) {
             return;
         }
         let list = self.list(lock(&self.shared.owned).keys().copied());
@@ -211,7 +213,7 @@ impl<'a> Member<'a> {
             self.consumer.resume(&list)
         };
         match done {
-            Ok(()) => self.paused = paused,
+            Ok(()) => self.shared.halted.store(paused, Ordering::Relaxed),
             Err(error) => self.shared.trouble(&error),
         }
     }

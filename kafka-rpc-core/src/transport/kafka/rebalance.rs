@@ -149,10 +149,11 @@ impl ConsumerContext for Context {
     }
 
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        // Only partitions that are assigned can be paused.
+        // Only partitions that are assigned can be paused. What counts is what the others were
+        // told, so that the next resumption reaches these too.
         if let Rebalance::Assign(list) = rebalance
             && list.count() > 0
-            && self.0.paused.load(Ordering::Acquire)
+            && self.0.halted.load(Ordering::Relaxed)
             && let Err(error) = consumer.pause(list)
         {
             self.0.trouble(&error);
