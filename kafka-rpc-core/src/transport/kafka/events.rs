@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
 use super::clients::Settings;
@@ -62,7 +62,7 @@ impl Events {
         }
     }
 
-    fn note(&self, code: rdkafka::error::RDKafkaErrorCode, reason: &str) {
+    fn note(&self, code: RDKafkaErrorCode, reason: &str) {
         let kind = errors::kind(code);
         let message = match kind {
             TransportErrorKind::Unauthenticated => format!(
@@ -79,8 +79,7 @@ impl Events {
             .as_ref()
             .is_some_and(|failure| failure.kind == TransportErrorKind::Unauthenticated);
         // "All brokers are down" comes after the event that says why.
-        let says_more =
-            code != rdkafka::error::RDKafkaErrorCode::AllBrokersDown || failure.is_none();
+        let says_more = code != RDKafkaErrorCode::AllBrokersDown || failure.is_none();
         if kind == TransportErrorKind::Unauthenticated || (!refused && says_more) {
             *failure = Some(TransportError::new(kind, message));
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{IsError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::blocking::{self, Reply};
@@ -221,7 +222,7 @@ fn look(
     }
     let partitions = topic.partitions();
     let count = u32::try_from(partitions.len()).unwrap_or(u32::MAX);
-    let led = |partition: &rdkafka::metadata::MetadataPartition| {
+    let led = |partition: &MetadataPartition| {
         partition.leader() >= 0 && !partition.error().is_some_and(|error| error.is_error())
     };
     if count == 0 {
