@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
+use super::clients::Settings;
 use super::errors;
-use super::settings::Settings;
 use crate::sync::lock;
 use crate::transport::{TransportError, TransportErrorKind};
 
@@ -34,15 +34,15 @@ impl Events {
         }))
     }
 
-    /// The refusal of the credentials, if there was one since the last success.
+    /// The refusal of the credentials, if there was one that isn't over.
     pub(super) fn refused(&self) -> Option<TransportError> {
         lock(&self.0.failure)
             .clone()
             .filter(|failure| failure.kind == TransportErrorKind::Unauthenticated)
     }
 
-    /// An operation succeeded: what failed before is over.
-    pub(super) fn succeeded(&self) {
+    /// What failed is over, or is reported.
+    pub(super) fn forget(&self) {
         lock(&self.0.failure).take();
     }
 
@@ -62,7 +62,7 @@ impl Events {
         }
     }
 
-    fn note(&self, code: rdkafka::error::RDKafkaErrorCode, reason: &str) {
+    fn note(&self, code: RDKafkaErrorCode, reason: &str) {
         let kind = errors::kind(code);
         let message = match kind {
             TransportErrorKind::Unauthenticated => format!(
@@ -79,8 +79,7 @@ impl Events {
             .as_ref()
             .is_some_and(|failure| failure.kind == TransportErrorKind::Unauthenticated);
         // "All brokers are down" comes after the event that says why.
-        let says_more =
-            code != rdkafka::error::RDKafkaErrorCode::AllBrokersDown || failure.is_none();
+        let says_more = code != RDKafkaErrorCode::AllBrokersDown || failure.is_none();
         if kind == TransportErrorKind::Unauthenticated || (!refused && says_more) {
             *failure = Some(TransportError::new(kind, message));
         }

@@ -6,22 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::statistics::Statistics;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 
 use super::blocking::{self, Reply};
+use super::clients::Settings;
 use super::events::Events;
 use super::latch::Latch;
 use super::listener::deliver;
-use super::settings::Settings;
+use super::rebalance::{Context, commit, number};
 use super::{errors, ffi, topics};
 use crate::sync::lock;
 use crate::transport::{
-    Assigned, BoxFuture, GroupOptions, GroupSink, Membership, Release, TransportError,
-    TransportErrorKind,
+    BoxFuture, GroupOptions, GroupSink, Membership, TransportError, TransportErrorKind,
 };
 
 /// How long one poll waits: how soon the thread sees that it is to leave or to commit.
@@ -35,9 +33,6 @@ const LEAVING_ROUND: Duration = Duration::from_millis(2);
 
 /// The time between two commits.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
-
-/// How long an assignment waits for the end offsets of the new partitions.
-const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a member that was dropped tries to leave properly.
 const DROP_PATIENCE: Duration = Duration::from_secs(30);
@@ -55,6 +50,7 @@ pub(super) fn join(
             sink,
             owned: Mutex::default(),
             paused: AtomicBool::new(false),
+            halted: AtomicBool::new(false),
             leave_by: Mutex::default(),
             leaving: Latch::default(),
             left: Latch::default(),
@@ -90,13 +86,15 @@ fn subscribe(
 }
 
 /// What the member's thread and its handle share.
-struct Shared {
-    events: Events,
-    options: GroupOptions,
-    sink: Arc<dyn GroupSink>,
+pub(super) struct Shared {
+    pub(super) events: Events,
+    pub(super) options: GroupOptions,
+    pub(super) sink: Arc<dyn GroupSink>,
     /// The partitions that are the member's, each with what is to be committed for it.
-    owned: Mutex<BTreeMap<i32, Option<i64>>>,
+    pub(super) owned: Mutex<BTreeMap<i32, Option<i64>>>,
+    /// Whether records are wanted, and whether the thread has told librdkafka so.
     paused: AtomicBool,
+    pub(super) halted: AtomicBool,
     leave_by: Mutex<Option<Instant>>,
     leaving: Latch,
     left: Latch,
@@ -109,20 +107,21 @@ impl Shared {
     }
 
     /// How long a revocation may wait for its release now.
-    fn revoke_patience(&self) -> Duration {
+    pub(super) fn revoke_patience(&self) -> Duration {
         let left = lock(&self.leave_by).map(|by| by.saturating_duration_since(Instant::now()));
         left.map_or(self.options.revoke_patience, |left| {
             left.min(self.options.revoke_patience)
         })
     }
 
-    fn trouble(&self, error: &KafkaError) {
+    pub(super) fn trouble(&self, error: &KafkaError) {
         let doing = format!(
             "in the group {} on {}",
             self.options.group, self.options.topic
         );
         self.sink
             .trouble(self.events.explain(errors::from_kafka(&doing, error)));
+        self.events.forget();
     }
 }
 
@@ -130,7 +129,6 @@ impl Shared {
 struct Member<'a> {
     consumer: &'a BaseConsumer<Context>,
     shared: &'a Shared,
-    paused: bool,
     committed: Instant,
 }
 
@@ -139,7 +137,6 @@ impl<'a> Member<'a> {
         Self {
             consumer,
             shared,
-            paused: false,
             committed: Instant::now(),
         }
     }
@@ -165,7 +162,8 @@ impl<'a> Member<'a> {
         let mut polled = self.consumer.poll(Duration::ZERO);
         if polled.is_none() {
             self.shared.sink.idle();
-            let wait = if self.paused { PAUSED_ROUND } else { ROUND };
+            let halted = self.shared.halted.load(Ordering::Relaxed);
+            let wait = if halted { PAUSED_ROUND } else { ROUND };
             polled = self.consumer.poll(wait);
         }
         match polled {
@@ -203,9 +201,9 @@ impl<'a> Member<'a> {
         ));
     }
 
-    fn follow_pause(&mut self) {
+    fn follow_pause(&self) {
         let paused = self.shared.paused.load(Ordering::Acquire);
-        if paused == self.paused {
+        if paused == self.shared.halted.load(Ordering::Relaxed) {
             return;
         }
         let list = self.list(lock(&self.shared.owned).keys().copied());
@@ -215,7 +213,7 @@ impl<'a> Member<'a> {
             self.consumer.resume(&list)
         };
         match done {
-            Ok(()) => self.paused = paused,
+            Ok(()) => self.shared.halted.store(paused, Ordering::Relaxed),
             Err(error) => self.shared.trouble(&error),
         }
     }
@@ -244,178 +242,6 @@ impl<'a> Member<'a> {
         while ffi::is_member(self.consumer.client()) && by.is_none_or(|by| Instant::now() < by) {
             drop(self.consumer.poll(LEAVING_ROUND));
         }
-    }
-}
-
-/// Commits what is noted, without waiting: for `only` these partitions, which are then no longer
-/// owned, or for all.
-///
-/// librdkafka doesn't give partitions up, or close a consumer, before the commits that were handed
-/// to it earlier are answered; so nothing has to wait here either.
-fn commit(consumer: &BaseConsumer<Context>, shared: &Shared, only: Option<&[i32]>) {
-    let mut list = TopicPartitionList::new();
-    {
-        let mut owned = lock(&shared.owned);
-        let noted: Vec<(i32, i64)> = match only {
-            None => owned
-                .iter_mut()
-                .filter_map(|(partition, next)| Some((*partition, next.take()?)))
-                .collect(),
-            Some(only) => only
-                .iter()
-                .filter_map(|partition| Some((*partition, owned.remove(partition)??)))
-                .collect(),
-        };
-        for (partition, next) in noted {
-            // It fails only for offsets below zero, which no record has.
-            drop(list.add_partition_offset(&shared.options.topic, partition, Offset::Offset(next)));
-        }
-    }
-    if list.count() > 0
-        && let Err(error) = consumer.commit(&list, CommitMode::Async)
-    {
-        shared.trouble(&error);
-    }
-}
-
-fn number(partition: i32) -> u32 {
-    u32::try_from(partition).unwrap_or(0)
-}
-
-fn partitions(list: &TopicPartitionList) -> Vec<i32> {
-    list.elements().iter().map(|one| one.partition()).collect()
-}
-
-/// The context of a member's consumer: hears of rebalances, on the thread that polls.
-struct Context(Arc<Shared>);
-
-impl Context {
-    fn assigned(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
-        let shared = &*self.0;
-        let new = partitions(list);
-        if new.is_empty() {
-            return;
-        }
-        let ends = self.ends(consumer, &new);
-        lock(&shared.owned).extend(new.iter().map(|partition| (*partition, None)));
-        let assigned: Vec<Assigned> = new
-            .iter()
-            .map(|partition| Assigned {
-                partition: number(*partition),
-                end: ends.get(partition).copied(),
-            })
-            .collect();
-        shared.sink.assigned(&assigned);
-    }
-
-    /// The end offsets of these partitions, as far as they can be read in time.
-    fn ends(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) -> BTreeMap<i32, i64> {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for partition in partitions {
-            // The logical end is -1, and a question for the offset at time -1 is one for the end.
-            // It fails only for numbers that have no meaning to librdkafka.
-            drop(list.add_partition_offset(&self.0.options.topic, *partition, Offset::End));
-        }
-        match consumer.offsets_for_times(list, END_PATIENCE) {
-            Err(error) => {
-                self.0.trouble(&error);
-                BTreeMap::new()
-            }
-            Ok(list) => list
-                .elements()
-                .iter()
-                .filter_map(|one| match (one.error(), one.offset()) {
-                    (Ok(()), Offset::Offset(end)) => Some((one.partition(), end)),
-                    _ => None,
-                })
-                .collect(),
-        }
-    }
-
-    fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
-        let shared = &*self.0;
-        let gone: Vec<i32> = {
-            let owned = lock(&shared.owned);
-            partitions(list)
-                .into_iter()
-                .filter(|partition| owned.contains_key(partition))
-                .collect()
-        };
-        if gone.is_empty() {
-            return;
-        }
-        let numbers: Vec<u32> = gone.iter().copied().map(number).collect();
-        if consumer.assignment_lost() {
-            lock(&shared.owned).retain(|partition, _| !gone.contains(partition));
-            return shared.sink.lost(&numbers);
-        }
-        let released = Arc::new(Latch::default());
-        let release = Release::new({
-            let released = Arc::clone(&released);
-            move || released.open()
-        });
-        shared.sink.revoked(&numbers, release);
-        if !released.wait(shared.revoke_patience()) {
-            tracing::warn!(
-                target: "kafka_rpc::librdkafka",
-                partitions = ?numbers,
-                "revoked partitions were not released in time"
-            );
-        }
-        commit(consumer, shared, Some(&gone));
-    }
-}
-
-impl ConsumerContext for Context {
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(list) => self.assigned(consumer, list),
-            Rebalance::Revoke(list) => self.revoked(consumer, list),
-            Rebalance::Error(error) => self.0.trouble(error),
-        }
-    }
-
-    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        // Only partitions that are assigned can be paused.
-        if let Rebalance::Assign(list) = rebalance
-            && list.count() > 0
-            && self.0.paused.load(Ordering::Acquire)
-            && let Err(error) = consumer.pause(list)
-        {
-            self.0.trouble(&error);
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let Err(error) = result else {
-            return self.0.events.succeeded();
-        };
-        self.0.trouble(&error);
-        // Noted again, for the next commit, unless more is noted by now.
-        let mut owned = lock(&self.0.owned);
-        for one in offsets.elements() {
-            if let Offset::Offset(next) = one.offset()
-                && let Some(noted) = owned.get_mut(&one.partition())
-            {
-                *noted = (*noted).max(Some(next));
-            }
-        }
-    }
-}
-
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.events.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.0.events.error(error, reason);
-    }
-
-    fn stats(&self, _: Statistics) {}
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        self.0.events.stats_raw(statistics);
     }
 }
 

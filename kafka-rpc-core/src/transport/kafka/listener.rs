@@ -9,9 +9,9 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::blocking::{self, Reply};
+use super::clients::Settings;
 use super::events::Events;
 use super::latch::Latch;
-use super::settings::Settings;
 use super::topics::{self, Lookup};
 use super::{errors, ffi};
 use crate::transport::{
@@ -165,14 +165,22 @@ impl Reader {
         let doing = format!("reading {}/{}", self.topic, self.partition);
         self.sink
             .trouble(self.events.explain(errors::from_kafka(&doing, error)));
+        self.events.forget();
     }
 
     /// Finds out what the partition holds now, and goes on at the lowest offset. `missing`: the
     /// topic was reported missing, which a stale broker may do of one that is there.
+    ///
+    /// Another client asks: this one may have read ahead, and reading its events would throw those
+    /// records away.
     fn recover(&mut self, missing: bool) {
+        let lookup = match Lookup::open(&self.settings) {
+            Ok(lookup) => lookup,
+            Err(error) => return self.sink.trouble(error),
+        };
         let mut gone = false;
         while !self.stop.is_open() {
-            match self.holds() {
+            match self.holds(&lookup) {
                 Ok(None) => gone = true,
                 Ok(Some((low, high))) => {
                     if missing && !gone && (low..=high).contains(&self.next) {
@@ -194,10 +202,8 @@ impl Reader {
         }
     }
 
-    /// The partition's low and high offset; `None` if it doesn't exist. Another client asks: this
-    /// one may have read ahead, and reading its events would throw those records away.
-    fn holds(&self) -> Result<Option<(i64, i64)>, TransportError> {
-        let lookup = Lookup::open(&self.settings)?;
+    /// The partition's low and high offset; `None` if it doesn't exist.
+    fn holds(&self, lookup: &Lookup) -> Result<Option<(i64, i64)>, TransportError> {
         let partitions = lookup.count(&self.topic, Instant::now() + QUESTION)?;
         let partition = u32::try_from(self.partition).unwrap_or(u32::MAX);
         if partitions.is_none_or(|partitions| partition >= partitions) {

@@ -5,6 +5,7 @@
 //! handle therefore holds what its thread shares with it, and tells it to stop.
 
 mod blocking;
+mod clients;
 mod clock;
 mod defaults;
 mod embedded;
@@ -15,6 +16,7 @@ mod group;
 mod latch;
 mod listener;
 mod producer;
+mod rebalance;
 mod settings;
 mod topics;
 
@@ -26,7 +28,7 @@ use std::time::Duration;
 
 pub use settings::Kafka;
 
-use self::settings::Settings;
+use self::clients::Settings;
 use super::{
     BoxFuture, Clock, DeliverySink, GroupOptions, GroupSink, Listener, ListenerSink, Membership,
     Producer, TopicSpec, Transport, TransportError,

@@ -12,8 +12,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 use rdkafka::statistics::Statistics;
 
 use super::blocking::{self, Reply};
+use super::clients::Settings;
 use super::events::Events;
-use super::settings::Settings;
 use super::{errors, ffi};
 use crate::sync::lock;
 use crate::transport::{
@@ -70,7 +70,7 @@ fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<d
         if shared.closed.load(Ordering::Acquire) {
             // The handle is gone, and with it whoever could take another clone.
             slot.write().unwrap_or_else(PoisonError::into_inner).take();
-            retire(&client, &shared);
+            retire(&client);
         } else if shared.fatal.swap(false, Ordering::AcqRel) {
             replace(settings, &slot, &shared, &client);
         }
@@ -129,7 +129,7 @@ fn replace(settings: &Settings, slot: &Slot, shared: &Arc<Shared>, old: &BasePro
     match connect(settings, shared) {
         Ok(new) => {
             *slot.write().unwrap_or_else(PoisonError::into_inner) = Some(new);
-            retire(old, shared);
+            retire(old);
         }
         Err(error) => {
             tracing::warn!(target: "kafka_rpc::librdkafka", %error, "can't replace the producer");
@@ -139,17 +139,12 @@ fn replace(settings: &Settings, slot: &Slot, shared: &Arc<Shared>, old: &BasePro
 }
 
 /// Gives up what a client hasn't delivered, and waits until all of it is reported.
-fn retire(client: &BaseProducer<Deliveries>, shared: &Shared) {
+fn retire(client: &BaseProducer<Deliveries>) {
     let until = Instant::now() + FAREWELL;
     client.purge(PurgeConfig::default().queue().inflight());
     while client.in_flight_count() > 0 && Instant::now() < until {
         client.poll(Duration::from_millis(1));
     }
-    debug_assert!(
-        client.in_flight_count() > 0
-            || !shared.closed.load(Ordering::Relaxed)
-            || shared.outstanding.is_zero()
-    );
 }
 
 /// What a producer's client, its thread and its handle share.
@@ -210,7 +205,7 @@ impl ProducerContext for Deliveries {
         let shared = &*self.0;
         let delivery = match result {
             Ok(_) => {
-                shared.events.succeeded();
+                shared.events.forget();
                 Delivery::Persisted
             }
             Err((error, message)) => {

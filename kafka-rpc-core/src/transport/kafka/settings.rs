@@ -4,22 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
-
+use super::clients::Settings;
 use super::embedded::Embedded;
-use super::{KafkaTransport, defaults, errors};
+use super::{KafkaTransport, defaults};
 use crate::error::{Code, Outcome, RpcError};
 use crate::transport::sealed::Open;
-use crate::transport::{Cluster, GroupOptions, Transport, TransportError, TransportErrorKind};
-
-/// How much longer than a revocation waits a member may go without polling.
-const POLL_MARGIN: Duration = Duration::from_secs(60);
-
-/// The longest time without polling where a revocation doesn't need more: librdkafka's default.
-const POLL_INTERVAL: Duration = Duration::from_secs(300);
+use crate::transport::{Cluster, Transport, TransportError};
 
 /// A Kafka cluster, and the settings to connect to it with.
 ///
@@ -36,16 +27,6 @@ const POLL_INTERVAL: Duration = Duration::from_secs(300);
 /// ```
 #[derive(Clone)]
 pub struct Kafka(pub(super) Arc<Settings>);
-
-/// What a [`Kafka`] holds, shared by all clients that are made of it.
-#[derive(Clone)]
-pub(super) struct Settings {
-    brokers: String,
-    values: BTreeMap<String, String>,
-    tls: bool,
-    mechanism: Option<&'static str>,
-    embedded: Option<Arc<Embedded>>,
-}
 
 impl Kafka {
     /// The cluster that these brokers belong to: `host:port`, several separated by commas.
@@ -209,176 +190,6 @@ impl Open for Kafka {
 }
 
 impl Cluster for Kafka {}
-
-impl Settings {
-    /// The brokers that are connected to first.
-    pub(super) fn brokers(&self) -> &str {
-        &self.brokers
-    }
-
-    /// The cluster within this process, if it is one.
-    pub(super) fn embedded(&self) -> Option<&Embedded> {
-        self.embedded.as_deref()
-    }
-
-    /// How connections are secured, for messages: never a secret.
-    pub(super) fn protocol(&self) -> String {
-        let protocol = self.security_protocol();
-        match self.mechanism() {
-            Some(mechanism) if protocol.contains("sasl") => format!("{protocol} {mechanism}"),
-            _ => protocol,
-        }
-    }
-
-    fn mechanism(&self) -> Option<&str> {
-        ["sasl.mechanism", "sasl.mechanisms"]
-            .iter()
-            .find_map(|key| self.values.get(*key).map(String::as_str))
-            .or(self.mechanism)
-    }
-
-    fn security_protocol(&self) -> String {
-        let derived = match (self.tls, self.mechanism.is_some()) {
-            (false, false) => "plaintext",
-            (true, false) => "ssl",
-            (false, true) => "sasl_plaintext",
-            (true, true) => "sasl_ssl",
-        };
-        self.values
-            .get("security.protocol")
-            .map_or_else(|| derived.to_owned(), |raw| raw.to_ascii_lowercase())
-    }
-
-    /// Looks up topics and offsets: a consumer without a group, because a producer would look its
-    /// topics up again and again.
-    pub(super) fn metadata_client(&self) -> ClientConfig {
-        self.consumer(&[])
-    }
-
-    pub(super) fn admin_client(&self) -> ClientConfig {
-        self.config(&[])
-    }
-
-    pub(super) fn producer(&self) -> ClientConfig {
-        self.config(&[defaults::PRODUCER])
-    }
-
-    pub(super) fn listener(&self) -> ClientConfig {
-        let mut config = self.consumer(defaults::LISTENER);
-        // A consumer can't be assigned anything without a group's name; nobody joins this one.
-        config.set(
-            "group.id",
-            format!("kafka-rpc-listener-{:016x}", fastrand::u64(..)),
-        );
-        config
-    }
-
-    /// # Errors
-    /// A revocation may take longer than the member may go without polling.
-    pub(super) fn member(&self, options: &GroupOptions) -> Result<ClientConfig, TransportError> {
-        let mut config = self.consumer(defaults::MEMBER);
-        config.set("group.id", &options.group);
-        if let Some(instance) = &options.instance {
-            config.set("group.instance.id", instance);
-        }
-        let needed = options.revoke_patience.saturating_add(POLL_MARGIN);
-        match config.get("max.poll.interval.ms") {
-            None => {
-                let interval = needed.max(POLL_INTERVAL).as_millis().min(86_400_000);
-                config.set("max.poll.interval.ms", interval.to_string());
-            }
-            Some(set) => {
-                let enough = set
-                    .parse()
-                    .is_ok_and(|set| Duration::from_millis(set) >= needed);
-                if !enough {
-                    return Err(TransportError::new(
-                        TransportErrorKind::Configuration,
-                        format!(
-                            "max.poll.interval.ms is {set}, but a revocation may wait for {:?} \
-                             and needs {POLL_MARGIN:?} more than that",
-                            options.revoke_patience
-                        ),
-                    ));
-                }
-            }
-        }
-        Ok(config)
-    }
-
-    fn consumer(&self, own: &[(&str, &str)]) -> ClientConfig {
-        let embedded = match self.embedded {
-            Some(_) => defaults::EMBEDDED,
-            None => &[],
-        };
-        self.config(&[defaults::CONSUMER, own, embedded])
-    }
-
-    fn config(&self, tables: &[&[(&str, &str)]]) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        for (key, value) in defaults::COMMON
-            .iter()
-            .chain(tables.iter().copied().flatten())
-        {
-            config.set(*key, *value);
-        }
-        for (key, value) in &self.values {
-            config.set(key, value);
-        }
-        config
-            .set("bootstrap.servers", &self.brokers)
-            .set("security.protocol", self.security_protocol());
-        if let Some(mechanism) = self.mechanism {
-            config.set("sasl.mechanism", mechanism);
-        }
-        // What librdkafka logs is filtered by `tracing`; its debug lines cost too much for that.
-        config.set_log_level(if self.values.contains_key("debug") {
-            RDKafkaLogLevel::Debug
-        } else {
-            RDKafkaLogLevel::Info
-        });
-        config
-    }
-
-    fn check(&self) -> Result<(), TransportError> {
-        let configuration = |message| {
-            Err(TransportError::new(
-                TransportErrorKind::Configuration,
-                message,
-            ))
-        };
-        if self.brokers.trim().is_empty() {
-            return configuration("no brokers are given to connect to".to_owned());
-        }
-        for key in self.values.keys() {
-            if let Some(reason) = defaults::refusal(key) {
-                return configuration(format!("the setting {key} can't be overridden: {reason}"));
-            }
-        }
-        let secured = self.security_protocol().contains("ssl")
-            || self
-                .mechanism()
-                .is_some_and(|mechanism| mechanism.starts_with("SCRAM"));
-        let built_in = cfg!(any(
-            feature = "ssl",
-            feature = "ssl-vendored",
-            feature = "gssapi"
-        ));
-        if secured && !built_in {
-            return configuration(format!(
-                "{} needs TLS or cryptography that this build lacks: enable the cargo feature \
-                 `ssl` or `ssl-vendored` of kafka-rpc",
-                self.protocol()
-            ));
-        }
-        for config in [self.producer(), self.listener()] {
-            config
-                .create_native_config()
-                .map_err(|error| errors::from_creation(&error))?;
-        }
-        Ok(())
-    }
-}
 
 fn path(file: impl AsRef<Path>) -> String {
     file.as_ref().to_string_lossy().into_owned()

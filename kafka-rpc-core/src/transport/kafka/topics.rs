@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{IsError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::blocking::{self, Reply};
+use super::clients::Settings;
 use super::errors;
 use super::events::Events;
-use super::settings::Settings;
 use crate::park::block_on;
 use crate::transport::{BoxFuture, TopicSpec, TransportError, TransportErrorKind};
 
@@ -221,7 +222,7 @@ fn look(
     }
     let partitions = topic.partitions();
     let count = u32::try_from(partitions.len()).unwrap_or(u32::MAX);
-    let led = |partition: &rdkafka::metadata::MetadataPartition| {
+    let led = |partition: &MetadataPartition| {
         partition.leader() >= 0 && !partition.error().is_some_and(|error| error.is_error())
     };
     if count == 0 {
