@@ -35,6 +35,21 @@ const STOP_PATIENCE: Duration = Duration::from_secs(30);
 /// How often another process may take a port between our choice and the broker's use of it.
 const PORT_ATTEMPTS: usize = 4;
 
+/// Whether this machine can start brokers. Where it can't, reports the test as skipped.
+///
+/// # Panics
+/// A broker is required (`KAFKA_RPC_REQUIRE_BROKER=1`) and this machine can't start one.
+#[track_caller]
+pub fn can_start() -> bool {
+    match Distribution::locate() {
+        Ok(_) => true,
+        Err(reason) => {
+            unavailable::skip(&reason);
+            false
+        }
+    }
+}
+
 /// One Kafka node, broker and controller in one, on free ports of the loopback interface.
 ///
 /// When it is dropped, or its process dies in whatever way, the broker is gone and so is its
