@@ -123,8 +123,8 @@ impl Member {
                 count(&counters.foreign);
                 return self.settle_in(state, ticket, effects);
             }
-            Verdict::UnknownPartition(_) if self.park(state, &arrival, effects) => return,
-            Verdict::Forbidden | Verdict::UnknownPartition(_) => {
+            Verdict::UnknownPartition if self.park(state, &arrival, effects) => return,
+            Verdict::Forbidden | Verdict::UnknownPartition => {
                 if let Some(address) = command.reply_to {
                     self.forbid(state, command.call_id, address, arrival.read_at, effects);
                 }
