@@ -435,7 +435,6 @@ impl Member {
             value: arrival.value.to_vec(),
             headers: arrival.headers.clone(),
             timestamp_ms: arrival.timestamp_ms,
-            read_at: arrival.read_at,
         });
         true
     }
@@ -482,7 +481,7 @@ impl Member {
                 value: &parked.value,
                 headers: parked.headers,
                 timestamp_ms: parked.timestamp_ms,
-                read_at: parked.read_at,
+                read_at: self.shared.clock.now(),
                 again: true,
             };
             self.consider(state, arrival, effects);

@@ -36,7 +36,7 @@ use crate::{Code, Operation, Outcome, RpcError};
 
 pub use builder::ServerBuilder;
 pub use context::Context;
-pub(crate) use context::{Inherited, inherited};
+pub(crate) use context::inherited;
 pub use schedule::Ordering;
 pub use stats::ServerStats;
 
@@ -201,6 +201,7 @@ impl Running {
             member.abandon_all();
         }
         self.shared.outbox.flush(FLUSH_PATIENCE).await;
+        self.shared.outbox.close();
     }
 }
 

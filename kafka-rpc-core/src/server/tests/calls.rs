@@ -185,7 +185,10 @@ async fn a_reply_that_fails_is_sent_again_until_the_deadline() {
     faults
         .next_produced(RESULTS, Fate::NotPersisted(Unavailable), 1_000)
         .unwrap();
-    rig.send(&rig.command("echo", b"\x02"));
+    let offset = rig.send(&rig.command("echo", b"\x02"));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(server.stats().answered, 2);
+    assert_eq!(rig.committed(0), Some(offset), "its reply isn't in the log");
     until(|| server.stats().lost_replies == 1).await;
     rig.all_committed().await;
 }

@@ -190,6 +190,31 @@ async fn lost_partitions_stop_their_handlers_and_the_next_owner_runs_them_again(
     assert_eq!(rig.replies().len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn services_that_share_their_topics_answer_their_own_calls_only() {
+    for group in [None, Some("together")] {
+        let rig = Rig::new();
+        let mut builder = rig.builder().service(Bank);
+        if let Some(group) = group {
+            builder = builder.group(group);
+        }
+        let server = builder.start().await.unwrap();
+        let desk = rig.command("echo", b"\x01");
+        let mut bank = rig.command("name", b"\x80");
+        (bank.service, bank.service_version) = ("Bank", 0);
+        for command in [&desk, &bank] {
+            rig.send(command);
+        }
+        assert_eq!(rig.reply(desk.call_id).await, Body::Value(b"\x01".into()));
+        assert_eq!(
+            rig.reply(bank.call_id).await,
+            Body::Value(b"\xa4Bank".into())
+        );
+        server.shutdown().await.unwrap();
+        assert_eq!(rig.replies().len(), 2, "{group:?}");
+    }
+}
+
 #[test]
 fn runs_on_a_plain_thread_with_a_runtime_of_its_own() {
     let rig = Rig::new();

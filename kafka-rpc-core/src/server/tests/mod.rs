@@ -60,6 +60,27 @@ impl Diary {
     }
 }
 
+/// A service that shares the topics of [`Desk`], and has one method, `name`.
+struct Bank;
+
+static BANK: Descriptor = Descriptor::new(
+    "Bank",
+    0,
+    Some(COMMANDS),
+    Some(RESULTS),
+    &[Method::new("name")],
+);
+
+impl Service for Bank {
+    fn descriptor(&self) -> &'static Descriptor {
+        &BANK
+    }
+
+    fn dispatch(&self, _: usize, _: Bytes) -> Dispatch {
+        Box::pin(async { Ok(Answer::Value(b"\xa4Bank".to_vec())) })
+    }
+}
+
 struct Desk {
     diary: Arc<Diary>,
     /// A permit lets one `hold` end.

@@ -183,14 +183,19 @@ async fn a_full_server_refuses_calls_and_keeps_one_way_calls() {
     assert_eq!((code, outcome), (Code::ResourceExhausted, Outcome::NotRun));
     assert!(retry_after.is_some());
 
-    // One-way calls are kept, and what comes behind them waits in the log until there is room.
-    for number in 4..40_u8 {
+    // A one-way call is kept, and what comes behind it waits in the log until there is room.
+    let note = |number: u8| {
         let arguments = [number];
         let mut command = rig.command("note", &arguments);
         command.reply_to = None;
+        command.budget_ms = 60_000;
         rig.send(&command);
-    }
-    until(|| server.stats().queued > 1).await;
+    };
+    note(4);
+    until(|| server.stats().queued == 2).await;
+    (5..40).for_each(note);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(server.stats().queued, 2, "the reading is paused");
     rig.gate.add_permits(2);
     rig.all_committed().await;
     let mut notes: Vec<u8> = rig
