@@ -58,7 +58,7 @@ pub(super) enum Verdict {
     /// It asks for a reply where none may be sent, and so gets none.
     Forbidden,
     /// It asks for a reply in a partition that this topic didn't have when that was last looked up.
-    UnknownPartition(Arc<ReplyTopic>),
+    UnknownPartition,
     /// Another of this server's groups reads the same topic for that service.
     Elsewhere,
     /// It can't be run.
@@ -194,7 +194,7 @@ impl Admission {
             .find(|topic| *topic.name == *address.topic)
             .ok_or(Verdict::Forbidden)?;
         if address.partition >= topic.partitions.load(Ordering::Acquire) {
-            return Err(Verdict::UnknownPartition(Arc::clone(topic)));
+            return Err(Verdict::UnknownPartition);
         }
         Ok(Address {
             topic: Arc::clone(&topic.name),

@@ -294,7 +294,7 @@ impl ServerBuilder {
         let server = Server(Some(Running {
             shared: Arc::clone(&shared),
             members: members.clone(),
-            runtime: owned,
+            _runtime: owned,
         }));
         for member in &members {
             let options = GroupOptions {

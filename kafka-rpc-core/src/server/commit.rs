@@ -46,6 +46,11 @@ impl CommitTracker {
         while self.open.front().is_some_and(|&(_, done)| done) {
             self.open.pop_front();
         }
+        self.position()
+    }
+
+    /// The next offset to read, as of what is done; `None` if nothing was read.
+    pub(super) fn position(&self) -> Option<i64> {
         self.open.front().map(|&(offset, _)| offset).or(self.end)
     }
 

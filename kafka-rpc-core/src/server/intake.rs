@@ -123,8 +123,8 @@ impl Member {
                 count(&counters.foreign);
                 return self.settle_in(state, ticket, effects);
             }
-            Verdict::UnknownPartition(_) if self.park(state, &arrival, effects) => return,
-            Verdict::Forbidden | Verdict::UnknownPartition(_) => {
+            Verdict::UnknownPartition if self.park(state, &arrival, effects) => return,
+            Verdict::Forbidden | Verdict::UnknownPartition => {
                 if let Some(address) = command.reply_to {
                     self.forbid(state, command.call_id, address, arrival.read_at, effects);
                 }
@@ -435,7 +435,6 @@ impl Member {
             value: arrival.value.to_vec(),
             headers: arrival.headers.clone(),
             timestamp_ms: arrival.timestamp_ms,
-            read_at: arrival.read_at,
         });
         true
     }
@@ -482,7 +481,7 @@ impl Member {
                 value: &parked.value,
                 headers: parked.headers,
                 timestamp_ms: parked.timestamp_ms,
-                read_at: parked.read_at,
+                read_at: self.shared.clock.now(),
                 again: true,
             };
             self.consider(state, arrival, effects);

@@ -96,7 +96,6 @@ pub(super) struct Parked {
     pub(super) value: Vec<u8>,
     pub(super) headers: Vec<(String, Vec<u8>)>,
     pub(super) timestamp_ms: i64,
-    pub(super) read_at: Instant,
 }
 
 /// Everything that changes. No user code runs while it is locked.
@@ -189,9 +188,14 @@ impl Member {
 
     /// Gives it its membership, whose sink leads to it.
     pub(super) fn joined(&self, membership: Arc<dyn Membership>) {
-        // It joins once, by the server's start. Commits and a pause that were wanted before that
-        // are made up for by the next ones; records may come before `join` is done.
+        // Records may come before `join` is done: what they wanted of the membership is made up for.
+        let state = lock(&self.state);
+        for (partition, next) in state.partitions.positions() {
+            membership.commit(partition, next);
+        }
+        // While the state is locked, so that no commit falls in between. It joins only once.
         let _ = self.membership.set(membership);
+        drop(state);
         self.steer();
     }
 
@@ -315,5 +319,30 @@ impl EarlyCancels {
         self.known
             .get(&(partition, service, call_id))
             .is_some_and(|at| now.saturating_duration_since(*at) <= EARLY_CANCEL_AGE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn early_cancels_are_bounded_and_forgotten() {
+        let now = Instant::now();
+        let mut cancels = EarlyCancels::default();
+        let call = |number| CallId::new([0; 8], number);
+        for number in 0..=EARLY_CANCELS as u64 {
+            cancels.add(0, 0, call(number), now);
+        }
+        assert!(!cancels.contains(0, 0, call(0), now));
+        assert!(cancels.contains(0, 0, call(1), now));
+        assert!(
+            !cancels.contains(1, 0, call(1), now),
+            "in another partition"
+        );
+        let later = now + EARLY_CANCEL_AGE + Duration::from_millis(1);
+        assert!(!cancels.contains(0, 0, call(1), later));
+        cancels.add(0, 0, call(0), later);
+        assert_eq!((cancels.known.len(), cancels.order.len()), (1, 1));
     }
 }

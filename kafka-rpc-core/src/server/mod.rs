@@ -36,8 +36,7 @@ use crate::{Code, Operation, Outcome, RpcError};
 
 pub use builder::ServerBuilder;
 pub use context::Context;
-#[allow(unused_imports, reason = "calls made within handlers are the client's")]
-pub(crate) use context::{Inherited, inherited};
+pub(crate) use context::inherited;
 pub use schedule::Ordering;
 pub use stats::ServerStats;
 
@@ -57,7 +56,8 @@ pub struct Server(Option<Running>);
 struct Running {
     shared: Arc<Shared>,
     members: Vec<Arc<Member>>,
-    runtime: Option<OwnedRuntime>,
+    /// Dropped last, when nothing is left to run on it.
+    _runtime: Option<OwnedRuntime>,
 }
 
 impl Server {
@@ -201,6 +201,7 @@ impl Running {
             member.abandon_all();
         }
         self.shared.outbox.flush(FLUSH_PATIENCE).await;
+        self.shared.outbox.close();
     }
 }
 
@@ -214,3 +215,6 @@ impl Drop for OwnedRuntime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,6 +147,13 @@ impl Outbox {
         }
     }
 
+    /// Forgets every reply that isn't known to be in the log.
+    pub(super) fn close(&self) {
+        // Dropped without the lock, since an entry may be the last to hold its member.
+        let forgotten = std::mem::take(&mut *lock(&self.state));
+        drop(forgotten);
+    }
+
     fn delivered(&self, token: u64, delivery: Delivery) {
         let outgoing = lock(&self.state).pending.remove(&token);
         let Some(outgoing) = outgoing else { return };

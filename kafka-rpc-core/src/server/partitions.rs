@@ -119,6 +119,13 @@ impl Partitions {
         self.owned.keys().copied().collect()
     }
 
+    /// How far each partition is done, for those of which something was read.
+    pub(super) fn positions(&self) -> impl Iterator<Item = (u32, i64)> {
+        self.owned
+            .iter()
+            .filter_map(|(partition, owned)| Some((*partition, owned.tracker.position()?)))
+    }
+
     /// A record is dealt with for good.
     pub(super) fn settle(&mut self, ticket: Ticket) -> Settled {
         let Some(owned) = self.current(ticket) else {
@@ -175,5 +182,104 @@ impl Partitions {
     fn next_generation(&mut self) -> u64 {
         self.generations += 1;
         self.generations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    fn assign(partitions: &mut Partitions, end: Option<i64>, now: Instant) {
+        partitions.assign(Assigned { partition: 0, end }, now);
+    }
+
+    fn hold() -> (Hold, Arc<AtomicBool>) {
+        let released = Arc::new(AtomicBool::new(false));
+        let tell = Arc::clone(&released);
+        let release = Release::new(move || tell.store(true, Ordering::SeqCst));
+        (Arc::new(Mutex::new(release)), released)
+    }
+
+    #[test]
+    fn a_ticket_of_an_earlier_assignment_touches_nothing() {
+        let now = Instant::now();
+        let mut partitions = Partitions::default();
+        assign(&mut partitions, Some(0), now);
+        let stale = partitions.read(0, 5).unwrap();
+        partitions.remove(0);
+        assert!(partitions.read(0, 6).is_none(), "it isn't owned");
+        assign(&mut partitions, Some(0), now);
+        let current = partitions.read(0, 5).unwrap();
+        assert_eq!(partitions.settle(stale).commit, None);
+        assert_eq!(partitions.settle(current).commit, Some(6));
+    }
+
+    #[test]
+    fn a_revoked_partition_is_held_until_everything_is_settled_or_given_up() {
+        let mut partitions = Partitions::default();
+        assign(&mut partitions, Some(0), Instant::now());
+        let waiting = partitions.read(0, 1).unwrap();
+        let running = partitions.read(0, 2).unwrap();
+        partitions.give_up(waiting);
+        let (hold, released) = hold();
+        assert!(partitions.revoke(0, &hold).is_some());
+        drop(hold);
+        assert!(!released.load(Ordering::SeqCst));
+        let settled = partitions.settle(running);
+        assert_eq!(settled.commit, None, "the one below it wasn't done");
+        assert!(settled.release.is_some());
+        drop(settled);
+        assert!(released.load(Ordering::SeqCst));
+        assert_eq!(partitions.generation(0), None);
+    }
+
+    #[test]
+    fn a_revoked_partition_with_nothing_to_do_is_let_go_at_once() {
+        let mut partitions = Partitions::default();
+        assign(&mut partitions, None, Instant::now());
+        let (hold, released) = hold();
+        assert_eq!(partitions.revoke(0, &hold), None);
+        drop(hold);
+        assert!(released.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn only_what_came_after_the_assignment_is_fresh_and_has_a_lag() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(9);
+        let mut partitions = Partitions::default();
+        assign(&mut partitions, Some(10), now);
+        let backlog = partitions.read(0, 9).unwrap();
+        let fresh = partitions.read(0, 10).unwrap();
+        let idle = Some(now + Duration::from_secs(4));
+        assert!(!partitions.is_fresh(backlog) && partitions.is_fresh(fresh));
+        assert_eq!(partitions.lag(backlog, idle, later), None);
+        assert_eq!(
+            partitions.lag(fresh, idle, later),
+            Some(Duration::from_secs(5))
+        );
+        assert_eq!(
+            partitions.lag(fresh, None, later),
+            Some(Duration::from_secs(9))
+        );
+
+        assign(&mut partitions, None, now);
+        let unknown = partitions.read(0, 11).unwrap();
+        assert!(!partitions.is_fresh(unknown), "the end is unknown");
+    }
+
+    #[test]
+    fn a_topic_that_was_made_anew_starts_over() {
+        let mut partitions = Partitions::default();
+        assign(&mut partitions, Some(0), Instant::now());
+        let old = partitions.read(0, 7).unwrap();
+        let new = partitions.read(0, 0).unwrap();
+        assert!(!partitions.is_fresh(new));
+        assert_eq!(partitions.settle(old).commit, None);
+        assert_eq!(partitions.settle(new).commit, Some(1));
     }
 }
