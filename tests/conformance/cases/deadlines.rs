@@ -145,9 +145,10 @@ async fn late(world: World) {
     world
         .until("it is counted", || client.stats().late_replies == 1)
         .await;
+    // A server that comes within the allowance may still run it, which makes one late reply more.
     let _server = world.serve(&Desk::default()).await;
     probe.unit().await.unwrap();
-    assert_eq!(client.stats().late_replies, 1);
+    assert_eq!(client.stats().answered, 1);
 }
 
 async fn reply_after_drop(world: World) {

@@ -73,7 +73,8 @@ async fn grace(world: World) {
         .until("it runs", || desk.saw("hold forever began"))
         .await;
     let start = world.now();
-    server.shutdown().await.unwrap();
+    let error = server.shutdown().await.unwrap_err();
+    assert_eq!(error.code(), Code::DeadlineExceeded, "{error}");
     assert!(world.now() - start < Duration::from_secs(10));
     assert!(desk.saw("hold forever was stopped"));
     call.abort();
