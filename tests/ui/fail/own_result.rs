@@ -1,9 +1,11 @@
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Result(u8);
+mod own {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) struct Result<T>(T);
+}
 
 #[kafka_rpc::service]
 trait T {
-    async fn m(&self) -> Result;
+    async fn m(&self) -> own::Result<u8>;
 }
 
 fn main() {}

@@ -4,7 +4,6 @@
     warnings,
     missing_docs,
     unreachable_pub,
-    unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
     clippy::all

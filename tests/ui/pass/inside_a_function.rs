@@ -14,7 +14,7 @@ macro_rules! make {
     ($name:ident, $method:ident, $argument:ident, $ty:ty) => {
         /// A service.
         #[kafka_rpc::service]
-        pub trait $name {
+        trait $name {
             /// A method.
             async fn $method(&self, $argument: $ty, other: $ty) -> $ty;
         }

@@ -10,6 +10,8 @@
     clippy::all
 )]
 
+#![allow(non_snake_case)]
+
 /// A service.
 #[kafka_rpc::service]
 pub trait Names {
@@ -50,7 +52,6 @@ pub trait Names {
     /// A name.
     async fn get__one(&self);
     /// A name.
-    #[allow(non_snake_case)]
     async fn GetOne(&self);
 }
 

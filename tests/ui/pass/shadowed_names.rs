@@ -48,7 +48,7 @@ pub trait Into {}
 pub struct S(u8);
 
 /// A service.
-#[kafka_rpc::service]
+#[::kafka_rpc::service]
 pub trait Shadowed {
     /// A method.
     #[rpc(key = a)]
