@@ -67,7 +67,7 @@ pub mod __private {
         pub use std::sync::Arc;
 
         pub use kafka_rpc_core::codegen::{
-            Arguments, Failure, ResultType, RoutingKey, WireType, arguments,
+            Answer, Arguments, Failure, ResultType, RoutingKey, WireType, arguments,
         };
         pub use kafka_rpc_core::{
             Binding, Bytes, Call, CallError, Descriptor, Dispatch, Method, RpcError, Service,

@@ -73,7 +73,7 @@ mod tests {
     fn strings_and_bytes_are_themselves() {
         assert_eq!("é".routing_key(), [0xc3, 0xa9]);
         assert_eq!(String::from("a").routing_key(), b"a");
-        assert_eq!((&vec![1_u8, 2]).routing_key(), [1, 2]);
+        assert_eq!(<&Vec<u8>>::routing_key(&&vec![1_u8, 2]), [1, 2]);
         assert_eq!([3_u8; 2].routing_key(), [3, 3]);
         assert_eq!(Bytes::from_static(b"x").routing_key(), b"x");
     }

@@ -48,6 +48,6 @@ impl<T: WireType, E: WireType> ResultType for Result<T, E> {
         arguments: Arguments,
         key: Option<Vec<u8>>,
     ) -> Call<T, CallError<E>> {
-        binding.call_result(method, arguments, key)
+        T::call_result(binding, method, arguments, key)
     }
 }

@@ -99,6 +99,26 @@ mod tests {
         });
     }
 
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "type")]
+    enum Tagged {
+        Blob { data: Vec<u8> },
+        Pair { data: (u8, u8) },
+    }
+
+    #[test]
+    fn a_pair_of_bytes_in_a_tagged_enum_comes_back() {
+        returns(Tagged::Pair { data: (200, 1) });
+    }
+
+    // Serde buffers such an enum before it knows the variant, and then gives a `Vec<u8>` no bytes.
+    // The attribute's documentation says so; where this fails, it needs to say so no longer.
+    #[test]
+    fn a_byte_vector_in_a_tagged_enum_is_refused() {
+        let blob = encoded(&Tagged::Blob { data: vec![1] });
+        assert!(decode_value::<Tagged>(&blob).is_err());
+    }
+
     #[test]
     fn a_unit_answer_is_an_explicit_value() {
         assert_eq!(encoded(&()), [0xc0]);

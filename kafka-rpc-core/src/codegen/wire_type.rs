@@ -6,20 +6,21 @@ use serde::de::DeserializeOwned;
 use super::value::{decode, encode_into};
 use super::{Answer, Arguments, Failure};
 use crate::client::{Binding, Call};
-use crate::{Method, RpcError};
+use crate::{CallError, Method, RpcError};
 
 /// A type that crosses the wire.
 ///
 /// Generated code goes through these methods, and never through functions that are bounded by the
 /// trait, because the compiler words a missing trait in the same way each time it is named as
 /// `<T as WireType>`. It then reports a type that can't cross the wire once, not once for each use.
+/// For the same reason it has no supertraits.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot cross the wire",
     label = "needs `serde::Serialize` and `serde::Deserialize`",
     note = "put `#[derive(serde::Serialize, serde::Deserialize)]` on the type",
     note = "arguments, values and errors of service methods are encoded by one process and decoded by another"
 )]
-pub trait WireType: Serialize + DeserializeOwned {
+pub trait WireType: Sized {
     /// Appends this argument.
     fn encode(&self, name: &str, arguments: &mut Arguments);
 
@@ -58,6 +59,23 @@ pub trait WireType: Serialize + DeserializeOwned {
         arguments: Arguments,
         key: Option<Vec<u8>>,
     ) -> Call<Self, RpcError>;
+
+    /// A call of a method that returns this type or the error `E`.
+    fn call_result<E: WireType>(
+        binding: &Binding,
+        method: &'static Method,
+        arguments: Arguments,
+        key: Option<Vec<u8>>,
+    ) -> Call<Self, CallError<E>>;
+
+    /// The same from the side of the error: only an implementation for a type can see that this
+    /// type is decoded.
+    fn call_refused<T: DeserializeOwned>(
+        binding: &Binding,
+        method: &'static Method,
+        arguments: Arguments,
+        key: Option<Vec<u8>>,
+    ) -> Call<T, CallError<Self>>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -100,6 +118,24 @@ impl<T: Serialize + DeserializeOwned> WireType for T {
         key: Option<Vec<u8>>,
     ) -> Call<Self, RpcError> {
         binding.call(method, arguments, key)
+    }
+
+    fn call_result<E: WireType>(
+        binding: &Binding,
+        method: &'static Method,
+        arguments: Arguments,
+        key: Option<Vec<u8>>,
+    ) -> Call<Self, CallError<E>> {
+        E::call_refused(binding, method, arguments, key)
+    }
+
+    fn call_refused<V: DeserializeOwned>(
+        binding: &Binding,
+        method: &'static Method,
+        arguments: Arguments,
+        key: Option<Vec<u8>>,
+    ) -> Call<V, CallError<Self>> {
+        binding.call_result(method, arguments, key)
     }
 }
 

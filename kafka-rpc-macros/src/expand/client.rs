@@ -1,7 +1,8 @@
 //! The client: a method for each of the trait's, which encodes and makes a call.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::Type;
 
 use super::{Plan, attributes, local};
 use crate::model::{Method, Output};
@@ -90,15 +91,7 @@ fn method(plan: &Plan<'_>, method: &Method) -> TokenStream {
             quote!(#private::Call<#ty, #private::RpcError>),
             quote!(<#ty as #private::WireType>::call(#passed)),
         ),
-        Output::Result(ty) => (
-            quote! {
-                #private::Call<
-                    <#ty as #private::ResultType>::Ok,
-                    #private::CallError<<#ty as #private::ResultType>::Err>
-                >
-            },
-            quote!(<#ty as #private::ResultType>::call(#passed)),
-        ),
+        Output::Result(ty) => result(private, ty, passed),
         Output::Oneway => (
             quote!(#private::Call<(), #private::RpcError>),
             quote!(#private::Binding::call_oneway(#passed)),
@@ -113,6 +106,35 @@ fn method(plan: &Plan<'_>, method: &Method) -> TokenStream {
             #call
         }
     }
+}
+
+/// The type and the making of a call of a method with an error of its own.
+///
+/// Both begin and end where the user's type does: there, and not at the attribute, the compiler
+/// then says that a type of this name is not the standard library's, and says it once.
+fn result(private: &TokenStream, ty: &Type, passed: TokenStream) -> (TokenStream, TokenStream) {
+    let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
+    let start = spans.next().unwrap_or_else(Span::call_site);
+    let end = spans.last().unwrap_or(start);
+    let private: TokenStream = private
+        .clone()
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(start);
+            token
+        })
+        .collect();
+    let mut passed = Group::new(Delimiter::Parenthesis, passed);
+    passed.set_span(end);
+    let close = quote_spanned!(end=> >);
+    let projected = quote_spanned!(start=> <#ty as #private::ResultType);
+    let ok = quote_spanned!(end=> #projected #close::Ok);
+    let error = quote_spanned!(end=> #projected #close::Err);
+    let call = quote_spanned!(start=> #private::Call<#ok, #private::CallError<#error #close);
+    (
+        quote!(#call #close),
+        quote_spanned!(start=> <#ty as #private::ResultType>::call #passed),
+    )
 }
 
 fn key(plan: &Plan<'_>, method: &Method) -> Option<TokenStream> {

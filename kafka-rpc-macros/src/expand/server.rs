@@ -71,7 +71,7 @@ pub(super) fn impls(plan: &Plan<'_>) -> TokenStream {
             }
 
             fn dispatch(&self, #index: usize, #bytes: #private::Bytes) -> #private::Dispatch {
-                let #running = #private::Arc::clone(&self.service);
+                let #running = ::core::clone::Clone::clone(&self.service);
                 #private::Box::pin(async move {
                     match #index {
                         #(#arms)*

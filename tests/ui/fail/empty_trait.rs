@@ -1,0 +1,4 @@
+#[kafka_rpc::service]
+trait Empty {}
+
+fn main() {}

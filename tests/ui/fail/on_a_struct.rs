@@ -1,0 +1,4 @@
+#[kafka_rpc::service]
+pub struct S;
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[kafka_rpc::service(commands = "both", results = "both")]
+trait T {
+    async fn m(&self);
+}
+
+fn main() {}

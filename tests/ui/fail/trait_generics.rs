@@ -1,0 +1,6 @@
+#[kafka_rpc::service]
+trait T<A> {
+    async fn m(&self, a: A);
+}
+
+fn main() {}

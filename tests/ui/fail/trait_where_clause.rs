@@ -1,0 +1,9 @@
+#[kafka_rpc::service]
+trait T
+where
+    Self: Send,
+{
+    async fn m(&self);
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[kafka_rpc::service]
+unsafe trait T {
+    async fn m(&self);
+}
+
+fn main() {}
