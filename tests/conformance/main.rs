@@ -4,6 +4,8 @@
 //! It prints which case ran where. A case that a transport can't run names the broker API that it
 //! lacks. Arguments other than flags select cases by name, as with the standard harness.
 
+#![allow(clippy::unwrap_used)]
+
 mod cases;
 mod probe;
 mod world;

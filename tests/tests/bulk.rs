@@ -1,5 +1,7 @@
 //! Ten thousand calls at once each get their own reply.
 
+#![allow(clippy::unwrap_used)]
+
 use std::future::Future;
 use std::time::Duration;
 

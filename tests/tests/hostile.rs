@@ -1,6 +1,8 @@
 //! Whatever bytes stand on the two topics: no panic, no stuck partition, bounded memory, and the
 //! next call works.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

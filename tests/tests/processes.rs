@@ -1,5 +1,7 @@
 //! Clients and servers as processes of their own, on real Kafka.
 
+#![allow(clippy::unwrap_used)]
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -204,7 +206,8 @@ async fn a_wrong_clock(shift: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_one_hour_ahead_keeps_to_the_budget() {
-    a_wrong_clock(3600).await;
+    // A little more than the hour that brokers let a record be ahead of them.
+    a_wrong_clock(3700).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 //!
 //! The one test of its process, since it counts the live heap bytes.
 
+#![allow(clippy::unwrap_used)]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;

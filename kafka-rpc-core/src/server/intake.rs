@@ -63,7 +63,10 @@ impl Member {
             if state.stopping {
                 return;
             }
-            let Some(ticket) = state.partitions.read(record.partition, record.offset) else {
+            let read = state
+                .partitions
+                .read(record.partition, record.offset, record.timestamp_ms);
+            let Some(ticket) = read else {
                 return;
             };
             count(&self.shared.counters.received);
@@ -222,10 +225,16 @@ impl Member {
                 effects.events.push(Event::Full { unsaid });
             }
             if let Some(address) = reply_to {
+                let limits = &self.shared.limits;
+                let message = format!(
+                    "the server is full: it takes {} commands, and {} bytes of arguments that \
+                     wait; try again later, raise its `queue_limit`, or start more servers",
+                    limits.commands, limits.bytes
+                );
                 let value = self.heading(command.call_id, command.attempt).error(
                     Code::ResourceExhausted,
                     refusal::not_started(fresh),
-                    "the server has too many commands to do; wait, or add servers",
+                    &message,
                     Some(RETRY_AFTER_MS),
                 );
                 counters.refuse(Code::ResourceExhausted);

@@ -97,6 +97,10 @@ impl Outbox {
             return;
         };
         let (address, value) = (outgoing.address.clone(), outgoing.value.clone());
+        let timestamp_ms = match outgoing.ticket.timestamp_ms {
+            ..=0 => self.clock.wall_ms(),
+            timestamp_ms => timestamp_ms,
+        };
         let call_id = outgoing.call_id;
         let token = {
             let mut state = lock(&self.state);
@@ -113,7 +117,7 @@ impl Outbox {
                 key: Some(call_id.as_bytes()),
                 value: &value,
                 headers: &[],
-                timestamp_ms: self.clock.wall_ms(),
+                timestamp_ms,
             },
             token,
         );

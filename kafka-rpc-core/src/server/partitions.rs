@@ -18,6 +18,9 @@ pub(super) struct Ticket {
     pub(super) partition: u32,
     pub(super) generation: u64,
     offset: i64,
+    /// The record's timestamp, which its reply bears too: by the caller's clock, since a broker
+    /// refuses what a server whose clock is far ahead would write.
+    pub(super) timestamp_ms: i64,
 }
 
 /// One partition in one assignment.
@@ -68,7 +71,12 @@ impl Partitions {
     }
 
     /// A record was read; `None` if its partition isn't owned.
-    pub(super) fn read(&mut self, partition: u32, offset: i64) -> Option<Ticket> {
+    pub(super) fn read(
+        &mut self,
+        partition: u32,
+        offset: i64,
+        timestamp_ms: i64,
+    ) -> Option<Ticket> {
         let owned = self.owned.get_mut(&partition)?;
         if !owned.tracker.read(offset) {
             // The topic was made anew. What was read of the old one is nobody's any more, and
@@ -84,6 +92,7 @@ impl Partitions {
             partition,
             generation: owned.generation,
             offset,
+            timestamp_ms,
         })
     }
 
@@ -209,11 +218,11 @@ mod tests {
         let now = Instant::now();
         let mut partitions = Partitions::default();
         assign(&mut partitions, Some(0), now);
-        let stale = partitions.read(0, 5).unwrap();
+        let stale = partitions.read(0, 5, 0).unwrap();
         partitions.remove(0);
-        assert!(partitions.read(0, 6).is_none(), "it isn't owned");
+        assert!(partitions.read(0, 6, 0).is_none(), "it isn't owned");
         assign(&mut partitions, Some(0), now);
-        let current = partitions.read(0, 5).unwrap();
+        let current = partitions.read(0, 5, 0).unwrap();
         assert_eq!(partitions.settle(stale).commit, None);
         assert_eq!(partitions.settle(current).commit, Some(6));
     }
@@ -222,8 +231,8 @@ mod tests {
     fn a_revoked_partition_is_held_until_everything_is_settled_or_given_up() {
         let mut partitions = Partitions::default();
         assign(&mut partitions, Some(0), Instant::now());
-        let waiting = partitions.read(0, 1).unwrap();
-        let running = partitions.read(0, 2).unwrap();
+        let waiting = partitions.read(0, 1, 0).unwrap();
+        let running = partitions.read(0, 2, 0).unwrap();
         partitions.give_up(waiting);
         let (hold, released) = hold();
         assert!(partitions.revoke(0, &hold).is_some());
@@ -253,8 +262,8 @@ mod tests {
         let later = now + Duration::from_secs(9);
         let mut partitions = Partitions::default();
         assign(&mut partitions, Some(10), now);
-        let backlog = partitions.read(0, 9).unwrap();
-        let fresh = partitions.read(0, 10).unwrap();
+        let backlog = partitions.read(0, 9, 0).unwrap();
+        let fresh = partitions.read(0, 10, 0).unwrap();
         let idle = Some(now + Duration::from_secs(4));
         assert!(!partitions.is_fresh(backlog) && partitions.is_fresh(fresh));
         assert_eq!(partitions.lag(backlog, idle, later), None);
@@ -268,7 +277,7 @@ mod tests {
         );
 
         assign(&mut partitions, None, now);
-        let unknown = partitions.read(0, 11).unwrap();
+        let unknown = partitions.read(0, 11, 0).unwrap();
         assert!(!partitions.is_fresh(unknown), "the end is unknown");
     }
 
@@ -276,8 +285,8 @@ mod tests {
     fn a_topic_that_was_made_anew_starts_over() {
         let mut partitions = Partitions::default();
         assign(&mut partitions, Some(0), Instant::now());
-        let old = partitions.read(0, 7).unwrap();
-        let new = partitions.read(0, 0).unwrap();
+        let old = partitions.read(0, 7, 0).unwrap();
+        let new = partitions.read(0, 0, 0).unwrap();
         assert!(!partitions.is_fresh(new));
         assert_eq!(partitions.settle(old).commit, None);
         assert_eq!(partitions.settle(new).commit, Some(1));
