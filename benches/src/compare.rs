@@ -37,7 +37,7 @@ impl Settings {
             rounds: 7,
             seconds: 4.0,
             warm_up_seconds: 6.0,
-            command_bytes: 160,
+            command_bytes: 154,
             reply_bytes: 120,
         };
         for option in words.chunks(2) {

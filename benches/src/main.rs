@@ -20,7 +20,7 @@ Alternates two pairs of server and client, A B A B, on one broker.
   --rounds 7           alternations for each of them
   --seconds 4          measured time of one run, after one second of warm-up
   --warm-up 6          seconds in which the broker gets warm, before everything
-  --command-bytes 160  size of a command's value
+  --command-bytes 154  size of a command's value
   --reply-bytes 120    size of a reply's value
 The broker is that of KAFKA_RPC_BROKERS, else one is started.";
 

@@ -9,14 +9,14 @@ use kafka_rpc_tests::process::Process;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
-fn the_bare_pair_is_compared_with_itself() {
+fn the_bare_pair_is_compared_with_kafka_rpc() {
     let Some(broker) = Broker::builder().start_or_skip() else {
         return;
     };
     let mut comparison = Process::spawn(
         Command::new(env!("CARGO_BIN_EXE_kafka-rpc-benches"))
             .env("KAFKA_RPC_BROKERS", broker.bootstrap())
-            .args(["--b", "bare", "--rounds", "2", "--in-flight", "1,16"])
+            .args(["--rounds", "2", "--in-flight", "1,16"])
             .args(["--seconds", "0.3", "--warm-up", "0.3"]),
     )
     .expect("it starts");
@@ -29,7 +29,11 @@ fn the_bare_pair_is_compared_with_itself() {
                 .nth(2)
                 .and_then(|word| word.parse().ok())
                 .unwrap_or_else(|| panic!("no ratio in {line:?}"));
-            assert!(ratio.is_finite() && ratio > 0.0, "{line}");
+            // A short run's CPU time may be less than the kernel's tick.
+            assert!(
+                name == "CPU/call" || ratio.is_finite() && ratio > 0.0,
+                "{line}"
+            );
         }
     }
     let status = comparison.wait(PATIENCE).expect("it ends");
