@@ -14,6 +14,8 @@
 //! commands of a client whose clock is behind are taken for old ones. The time between the
 //! timestamp and the append isn't part of `lag`: a client that takes long to get a record to its
 //! broker is believed to have a clock that is behind by as much, until a faster record shows better.
+//! The same holds of a client that is first heard of after a stall between broker and server, which
+//! looks to the server like having nothing to read.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -208,7 +208,11 @@ impl GroupSink for GroupRelay {
     fn idle(&self) {
         if let Some(member) = self.0.upgrade() {
             let now = member.shared.clock.now();
-            lock(&member.state).idle = Some(now);
+            let state = &mut *lock(&member.state);
+            // A paused member reads nothing, whatever waits for it.
+            if !state.full {
+                state.idle = Some(now);
+            }
         }
     }
 

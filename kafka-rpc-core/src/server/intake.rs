@@ -1,17 +1,16 @@
 //! Takes records in, on the transport's own thread: judges them and queues what can be run.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::admission::{Admitted, Verdict};
 use super::clock_offsets::age_ms;
-use super::context::{Context, Inner, Interrupt, Reason};
+use super::context::{Context, Inner, Interrupt};
 use super::dedupe::Known;
 use super::events::Event;
-use super::member::{CallKey, Effects, Job, Live, Member, Parked, State};
+use super::member::{CallKey, Effects, Job, Live, Member, State};
 use super::outbox::Outgoing;
 use super::partitions::Ticket;
 use super::refusal::{self, Heading, RETRY_AFTER_MS};
@@ -19,7 +18,7 @@ use super::stats::count;
 use crate::sync::lock;
 use crate::transport::{Headers, Incoming};
 use crate::wire::limits::{MAX_METADATA_BYTES, MAX_METADATA_ENTRIES};
-use crate::wire::{self, CallId, Cancel, Command, Envelope, Malformed, ReplyAddress, StageTimes};
+use crate::wire::{self, CallId, Command, Envelope, Malformed, ReplyAddress, StageTimes};
 use crate::{Code, Outcome};
 
 /// How far off a client's clock may be without a warning.
@@ -28,23 +27,18 @@ const SKEW_MS: u64 = 5_000;
 const LOG_PAUSE: Duration = Duration::from_secs(10);
 /// How long a reply is worth sending to a caller whose deadline isn't known.
 const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
-/// How many commands may wait for a look-up of their reply topic.
-const MAX_PARKED: usize = 1_024;
-/// The pause between two look-ups, which peers can provoke.
-const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
-const LOOK_UP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A command, with what is known of its record.
-struct Arrival<'a> {
-    ticket: Ticket,
-    command: Command<'a>,
+pub(super) struct Arrival<'a> {
+    pub(super) ticket: Ticket,
+    pub(super) command: Command<'a>,
     /// The whole record value.
-    value: &'a [u8],
-    headers: Vec<(String, Vec<u8>)>,
-    timestamp_ms: i64,
-    read_at: Instant,
+    pub(super) value: &'a [u8],
+    pub(super) headers: Vec<(String, Vec<u8>)>,
+    pub(super) timestamp_ms: i64,
+    pub(super) read_at: Instant,
     /// Whether it was parked before.
-    again: bool,
+    pub(super) again: bool,
 }
 
 impl Member {
@@ -103,7 +97,12 @@ impl Member {
     }
 
     /// Judges a command, and queues it if it can be run.
-    fn consider(self: &Arc<Self>, state: &mut State, arrival: Arrival<'_>, effects: &mut Effects) {
+    pub(super) fn consider(
+        self: &Arc<Self>,
+        state: &mut State,
+        arrival: Arrival<'_>,
+        effects: &mut Effects,
+    ) {
         let Arrival {
             ticket,
             ref command,
@@ -283,53 +282,6 @@ impl Member {
         self.start_ready(state, read_at, effects);
     }
 
-    /// A caller gave up. One that came before its command is remembered; one for a call that has
-    /// ended does no harm.
-    fn cancel(
-        self: &Arc<Self>,
-        state: &mut State,
-        ticket: Ticket,
-        cancel: &Cancel<'_>,
-        now: Instant,
-        effects: &mut Effects,
-    ) {
-        if let Some(service) = self.admission.find(cancel.service) {
-            let methods = self.admission.services[service].descriptor.methods.len();
-            let mut found = false;
-            for method in 0..methods {
-                let key = CallKey {
-                    generation: ticket.generation,
-                    service,
-                    method,
-                    call_id: cancel.call_id,
-                };
-                match state.dedupe.in_progress(&key) {
-                    None => {}
-                    Some(Live::Running(context)) => {
-                        found = true;
-                        effects
-                            .interrupts
-                            .push((context.clone(), Reason::Cancelled));
-                    }
-                    Some(Live::Queued(place)) => {
-                        found = true;
-                        if let Some(job) = state.schedule.remove(place) {
-                            count(&self.shared.counters.cancelled);
-                            self.drop_queued(state, &job, now, effects);
-                        }
-                    }
-                }
-            }
-            if !found {
-                state
-                    .early_cancels
-                    .add(ticket.partition, service, cancel.call_id, now);
-            }
-            self.start_ready(state, now, effects);
-        }
-        self.settle_in(state, ticket, effects);
-    }
-
     /// A record is no envelope: its caller is told, if it can be found.
     fn malformed(
         self: &Arc<Self>,
@@ -422,78 +374,6 @@ impl Member {
                 partition: address.partition,
                 unsaid,
             });
-        }
-    }
-
-    /// Keeps a command until its reply topic has been looked up; `false` if that isn't to be done.
-    fn park(&self, state: &mut State, arrival: &Arrival<'_>, effects: &mut Effects) -> bool {
-        if arrival.again || state.parked.len() >= MAX_PARKED {
-            return false;
-        }
-        if state.parked.is_empty() {
-            let now = arrival.read_at;
-            let lately = |at| now.saturating_duration_since(at) < LOOK_UP_PAUSE;
-            if state.looked_up.is_some_and(lately) {
-                return false;
-            }
-            state.looked_up = Some(now);
-            effects.look_up = true;
-        }
-        state.parked.push_back(Parked {
-            ticket: arrival.ticket,
-            value: arrival.value.to_vec(),
-            headers: arrival.headers.clone(),
-            timestamp_ms: arrival.timestamp_ms,
-        });
-        true
-    }
-
-    /// Looks up how many partitions the reply topics have by now, and then goes on with the
-    /// commands that wait for it.
-    pub(super) fn look_up(self: &Arc<Self>) {
-        let member = Arc::clone(self);
-        self.shared.runtime.spawn(async move {
-            let mut counts = Vec::new();
-            for topic in member.admission.topics() {
-                let transport = &member.shared.transport;
-                let count = transport.partitions(&topic.name, LOOK_UP_PATIENCE).await;
-                counts.push(count.ok().flatten().unwrap_or(0));
-            }
-            let mut effects = Effects::default();
-            {
-                let state = &mut *lock(&member.state);
-                // While the state is locked, so that a later command of a key can't pass a parked
-                // one.
-                for (topic, count) in member.admission.topics().zip(counts) {
-                    topic.partitions.fetch_max(count, Ordering::AcqRel);
-                }
-                for parked in std::mem::take(&mut state.parked) {
-                    member.unpark(state, parked, &mut effects);
-                }
-            }
-            member.apply(effects);
-        });
-    }
-
-    fn unpark(self: &Arc<Self>, state: &mut State, parked: Parked, effects: &mut Effects) {
-        let Parked { ticket, .. } = parked;
-        if state.partitions.generation(ticket.partition) != Some(ticket.generation) {
-            return;
-        }
-        if state.stopping {
-            return state.partitions.give_up(ticket);
-        }
-        if let Ok(Envelope::Command(command)) = wire::decode(&parked.value) {
-            let arrival = Arrival {
-                ticket,
-                command,
-                value: &parked.value,
-                headers: parked.headers,
-                timestamp_ms: parked.timestamp_ms,
-                read_at: self.shared.clock.now(),
-                again: true,
-            };
-            self.consider(state, arrival, effects);
         }
     }
 

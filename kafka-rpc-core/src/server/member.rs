@@ -1,6 +1,6 @@
 //! One group member of a server: its state, and what is done once the state is let go.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -8,22 +8,19 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::admission::{Address, Admission};
+use super::cancel::EarlyCancels;
 use super::clock_offsets::ClockOffsets;
 use super::context::{Context, Reason};
 use super::dedupe::{Bounds, Dedupe};
 use super::events::{Event, Throttle};
 use super::outbox::{Outbox, Outgoing};
+use super::parking::Parked;
 use super::partitions::{Hold, Partitions, Ticket};
 use super::schedule::{Ordering, Place, Schedule, Slot};
 use super::stats::Counters;
 use crate::sync::lock;
 use crate::transport::{Alarm, Clock, Membership, Transport};
 use crate::wire::CallId;
-
-/// How many cancels are remembered whose commands haven't come.
-const EARLY_CANCELS: usize = 4_096;
-/// For how long.
-const EARLY_CANCEL_AGE: Duration = Duration::from_secs(60);
 
 /// What the members of one server share.
 pub(super) struct Shared {
@@ -88,14 +85,6 @@ pub(super) struct Job {
     pub(super) context: Context,
     pub(super) read_at: Instant,
     pub(super) fresh: bool,
-}
-
-/// A command that waits until its reply topic has been looked up.
-pub(super) struct Parked {
-    pub(super) ticket: Ticket,
-    pub(super) value: Vec<u8>,
-    pub(super) headers: Vec<(String, Vec<u8>)>,
-    pub(super) timestamp_ms: i64,
 }
 
 /// Everything that changes. No user code runs while it is locked.
@@ -281,68 +270,5 @@ impl Member {
                 membership.resume();
             }
         }
-    }
-}
-
-/// Calls that were given up before their commands came.
-#[derive(Debug, Default)]
-pub(super) struct EarlyCancels {
-    known: HashMap<(u32, usize, CallId), Instant>,
-    order: VecDeque<(Instant, (u32, usize, CallId))>,
-}
-
-impl EarlyCancels {
-    /// Remembers that a call of this service, in this partition, was given up.
-    pub(super) fn add(&mut self, partition: u32, service: usize, call_id: CallId, now: Instant) {
-        let key = (partition, service, call_id);
-        if self.known.insert(key, now).is_none() {
-            self.order.push_back((now, key));
-        }
-        while let Some(&(at, key)) = self.order.front() {
-            let old = now.saturating_duration_since(at) > EARLY_CANCEL_AGE;
-            if !old && self.order.len() <= EARLY_CANCELS {
-                return;
-            }
-            self.order.pop_front();
-            self.known.remove(&key);
-        }
-    }
-
-    /// Whether the call was given up lately.
-    pub(super) fn contains(
-        &self,
-        partition: u32,
-        service: usize,
-        call_id: CallId,
-        now: Instant,
-    ) -> bool {
-        self.known
-            .get(&(partition, service, call_id))
-            .is_some_and(|at| now.saturating_duration_since(*at) <= EARLY_CANCEL_AGE)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn early_cancels_are_bounded_and_forgotten() {
-        let now = Instant::now();
-        let mut cancels = EarlyCancels::default();
-        let call = |number| CallId::new([0; 8], number);
-        for number in 0..=EARLY_CANCELS as u64 {
-            cancels.add(0, 0, call(number), now);
-        }
-        assert!(!cancels.contains(0, 0, call(0), now));
-        assert!(cancels.contains(0, 0, call(1), now));
-        assert!(
-            !cancels.contains(1, 0, call(1), now),
-            "in another partition"
-        );
-        let later = now + EARLY_CANCEL_AGE + Duration::from_millis(1);
-        assert!(!cancels.contains(0, 0, call(1), later));
-        cancels.add(0, 0, call(0), later);
-        assert_eq!((cancels.known.len(), cancels.order.len()), (1, 1));
     }
 }

@@ -7,6 +7,7 @@
 
 mod admission;
 mod builder;
+mod cancel;
 mod clock_offsets;
 mod commit;
 mod context;
@@ -17,6 +18,7 @@ mod handling;
 mod intake;
 mod member;
 mod outbox;
+mod parking;
 mod partitions;
 mod refusal;
 mod run;

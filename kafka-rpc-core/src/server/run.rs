@@ -97,7 +97,6 @@ impl Member {
         started_at: Instant,
     ) {
         let now = self.shared.clock.now();
-        let abandoned = matches!(ended, Ended::Interrupted(Reason::Abandoned));
         let times = StageTimes {
             queued_us: micros(job.read_at, started_at),
             handler_us: micros(started_at, now),
@@ -119,7 +118,7 @@ impl Member {
                     value,
                     deadline,
                 )),
-                _ if abandoned => state.partitions.give_up(job.ticket),
+                // An abandoned one's partition is gone, and so this doesn't commit it.
                 _ => self.settle_in(state, job.ticket, &mut effects),
             }
             self.start_ready(state, now, &mut effects);

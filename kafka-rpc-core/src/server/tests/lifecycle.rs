@@ -79,6 +79,24 @@ async fn shutdown_drains_what_runs_and_leaves_the_rest_to_the_next_server() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_started_answered_or_committed_while_the_group_is_being_left() {
+    let rig = Rig::new();
+    let server = rig.start_with(|builder| builder.concurrency(1)).await;
+    let running = rig.command("hold", b"\x01");
+    let offset = rig.send(&running);
+    rig.send(&rig.command("echo", b"\x02"));
+    until(|| server.stats().queued == 1).await;
+    server.0.as_ref().unwrap().members[0].stop_starting();
+    rig.send(&rig.command("nothing", b"\x03"));
+    rig.gate.add_permits(1);
+    rig.reply(running.call_id).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(rig.diary.started(), [b"\x01"]);
+    assert_eq!(rig.replies().len(), 1);
+    assert_eq!(rig.committed(0), Some(offset + 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn shutdown_stops_handlers_at_the_end_of_the_grace_period_and_says_so() {
     let rig = Rig::new();
     let server = rig

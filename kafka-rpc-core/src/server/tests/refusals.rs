@@ -249,3 +249,31 @@ async fn what_waited_beyond_its_deadline_is_not_started() {
     assert_eq!(rig.diary.started(), [b"\x01"]);
     assert_eq!(server.stats().expired, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_bytes_stop_a_partition() {
+    let rig = Rig::new();
+    let server = rig.start().await;
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut valid = Vec::new();
+    rig.command("echo", b"\x01").encode(&mut valid);
+    for round in 0..2_000 {
+        // Noise, cut off commands, and commands with some bytes changed.
+        let value = match round % 3 {
+            0 => (0..random.usize(..200)).map(|_| random.u8(..)).collect(),
+            1 => valid[..random.usize(..valid.len())].to_vec(),
+            _ => {
+                let mut value = valid.clone();
+                for _ in 0..random.usize(1..4) {
+                    let at = random.usize(..value.len());
+                    value[at] = random.u8(..);
+                }
+                value
+            }
+        };
+        rig.append(random.u32(..2), value, Vec::new(), rig.clock.wall_ms());
+    }
+    rig.all_committed().await;
+    assert!(server.stats().malformed > 1_000);
+    assert_eq!(rig.call("echo", b"\x01").await, Body::Value(b"\x01".into()));
+}
