@@ -136,9 +136,11 @@ impl Process {
         self.signal(Signal::INT);
     }
 
-    /// SIGSTOP: the process stands still until [`Process::resume`].
+    /// SIGSTOP; returns when every thread stands still, until [`Process::resume`].
     pub fn pause(&mut self) {
         self.signal(Signal::STOP);
+        // On a busy machine its threads go on for a moment, each until it is scheduled.
+        wait_until(Duration::from_secs(5), || is_stopped(self.pid()));
     }
 
     /// SIGCONT.
@@ -239,6 +241,16 @@ impl Stat {
             started: fields.get(19)?.parse().ok()?,
         })
     }
+}
+
+/// Whether every thread of a process is stopped, or none is there.
+fn is_stopped(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+    threads.into_iter().flatten().flatten().all(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = stat.rsplit_once(')').map(|(_, fields)| fields.trim_start());
+        state.is_none_or(|state| state.starts_with(['T', 't', 'Z', 'X']))
+    })
 }
 
 /// The nearest ancestor of this process whose command starts with `command`.

@@ -22,6 +22,8 @@ use crate::{Code, Operation, Outcome, RpcError, Service};
 
 /// How much longer than the grace period the transport waits for a revoked partition.
 const REVOKE_MARGIN: Duration = Duration::from_secs(1);
+/// How long the start waits for the end offsets, without which a first command may seem too old.
+const ENDS_PATIENCE: Duration = Duration::from_secs(2);
 /// How many bytes of arguments may wait, for each group.
 const QUEUED_BYTES: usize = 256 << 20;
 
@@ -190,7 +192,11 @@ impl ServerBuilder {
             .collect();
         let counts = topics::ensure(&*transport, &topics, self.create_topics.as_ref()).await?;
         let mut reply_topics: HashMap<&str, Arc<ReplyTopic>> = HashMap::new();
+        let mut commands_partitions: HashMap<&str, u32> = HashMap::new();
         for (topic, count) in topics.iter().zip(counts) {
+            if let Topic::Commands(name) = *topic {
+                commands_partitions.insert(name, count);
+            }
             if let Topic::Results(name) = *topic {
                 reply_topics.entry(name).or_insert_with(|| {
                     Arc::new(ReplyTopic {
@@ -303,6 +309,15 @@ impl ServerBuilder {
                 instance: self.instance.clone(),
                 revoke_patience: self.grace + REVOKE_MARGIN,
             };
+            let asked_at = clock.now();
+            let ends = transport
+                .ends(
+                    &member.topic,
+                    commands_partitions[member.topic.as_str()],
+                    ENDS_PATIENCE,
+                )
+                .await;
+            member.starts_from(&ends, asked_at);
             let relay = GroupRelay(Arc::downgrade(member));
             let membership = transport
                 .join(options, Arc::new(relay))

@@ -175,6 +175,11 @@ impl Member {
         }
     }
 
+    /// Tells it the end offsets of its topic, asked for at `now`, before it joins.
+    pub(super) fn starts_from(&self, ends: &[Option<i64>], now: Instant) {
+        lock(&self.state).partitions.start(ends, now);
+    }
+
     /// Gives it its membership, whose sink leads to it.
     pub(super) fn joined(&self, membership: Arc<dyn Membership>) {
         // Records may come before `join` is done: what they wanted of the membership is made up for.

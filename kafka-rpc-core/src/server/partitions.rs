@@ -42,6 +42,8 @@ struct Owned {
 pub(super) struct Partitions {
     owned: HashMap<u32, Owned>,
     generations: u64,
+    /// The end offsets when the server was started, and when they were asked for.
+    ends_at_start: HashMap<u32, (i64, Instant)>,
 }
 
 /// What follows from a record's being done.
@@ -54,6 +56,14 @@ pub(super) struct Settled {
 }
 
 impl Partitions {
+    /// What was appended after these end offsets, asked for at `now`, was appended after `now`.
+    pub(super) fn start(&mut self, ends: &[Option<i64>], now: Instant) {
+        let ends = (0..).zip(ends);
+        self.ends_at_start = ends
+            .filter_map(|(partition, end)| Some((partition, ((*end)?, now))))
+            .collect();
+    }
+
     /// A partition is owned from now on.
     pub(super) fn assign(&mut self, assigned: Assigned, now: Instant) {
         let generation = self.next_generation();
@@ -84,6 +94,7 @@ impl Partitions {
             self.generations += 1;
             owned.generation = self.generations;
             owned.end = None;
+            self.ends_at_start.remove(&partition);
             owned.given_up = 0;
             owned.tracker = CommitTracker::default();
             owned.tracker.read(offset);
@@ -104,10 +115,15 @@ impl Partitions {
         idle: Option<Instant>,
         now: Instant,
     ) -> Option<Duration> {
-        let owned = self.owned.get(&ticket.partition)?;
-        let since = idle.map_or(owned.since, |idle| idle.max(owned.since));
-        self.is_fresh(ticket)
-            .then(|| now.saturating_duration_since(since))
+        let since = if self.is_fresh(ticket) {
+            let owned = self.owned.get(&ticket.partition)?;
+            idle.map_or(owned.since, |idle| idle.max(owned.since))
+        } else {
+            // It waited for an owner, but not longer than this server has been there.
+            let (end, started) = self.ends_at_start.get(&ticket.partition)?;
+            (ticket.offset >= *end).then_some(*started)?
+        };
+        Some(now.saturating_duration_since(since))
     }
 
     /// Whether the record was certainly never handed to an earlier owner.
@@ -279,6 +295,26 @@ mod tests {
         assign(&mut partitions, None, now);
         let unknown = partitions.read(0, 11, 0).unwrap();
         assert!(!partitions.is_fresh(unknown), "the end is unknown");
+    }
+
+    #[test]
+    fn what_waited_for_an_assignment_waited_no_longer_than_the_server_is_there() {
+        let start = Instant::now();
+        let now = start + Duration::from_secs(3);
+        let mut partitions = Partitions::default();
+        partitions.start(&[Some(5), None], start);
+        assign(&mut partitions, Some(10), now);
+        let older = partitions.read(0, 4, 0).unwrap();
+        let waited = partitions.read(0, 5, 0).unwrap();
+        assert!(!partitions.is_fresh(waited));
+        assert_eq!(partitions.lag(older, None, now), None);
+        assert_eq!(
+            partitions.lag(waited, None, now),
+            Some(Duration::from_secs(3))
+        );
+        // The same numbers in a topic that was made anew say nothing.
+        let anew = partitions.read(0, 5, 0).unwrap();
+        assert_eq!(partitions.lag(anew, None, now), None);
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Transport for KafkaTransport {
     }
 
     fn describe(&self) -> String {
-        format!("Kafka at {}", self.settings.brokers())
+        self.settings.brokers().to_owned()
     }
 
     fn producer(
@@ -84,6 +84,15 @@ impl Transport for KafkaTransport {
         patience: Duration,
     ) -> BoxFuture<Result<Option<u32>, TransportError>> {
         topics::partitions(&self.settings, topic, patience)
+    }
+
+    fn ends(
+        &self,
+        topic: &str,
+        partitions: u32,
+        patience: Duration,
+    ) -> BoxFuture<Vec<Option<i64>>> {
+        topics::ends(&self.settings, topic, partitions, patience)
     }
 
     fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>> {

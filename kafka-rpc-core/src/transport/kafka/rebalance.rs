@@ -14,6 +14,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use super::group::Shared;
 use super::latch::Latch;
+use super::topics;
 use crate::sync::lock;
 use crate::transport::{Assigned, Release};
 
@@ -83,26 +84,11 @@ impl Context {
 
     /// The end offsets of these partitions, as far as they can be read in time.
     fn ends(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) -> BTreeMap<i32, i64> {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for partition in partitions {
-            // The logical end is -1, and a question for the offset at time -1 is one for the end.
-            // It fails only for numbers that have no meaning to librdkafka.
-            drop(list.add_partition_offset(&self.0.options.topic, *partition, Offset::End));
-        }
-        match consumer.offsets_for_times(list, END_PATIENCE) {
-            Err(error) => {
-                self.0.trouble(&error);
-                BTreeMap::new()
-            }
-            Ok(list) => list
-                .elements()
-                .iter()
-                .filter_map(|one| match (one.error(), one.offset()) {
-                    (Ok(()), Offset::Offset(end)) => Some((one.partition(), end)),
-                    _ => None,
-                })
-                .collect(),
-        }
+        let found = topics::end_offsets(consumer, &self.0.options.topic, partitions, END_PATIENCE);
+        found.unwrap_or_else(|error| {
+            self.0.trouble(&error);
+            BTreeMap::new()
+        })
     }
 
     fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
