@@ -51,7 +51,7 @@ impl Transport for KafkaTransport {
     }
 
     fn describe(&self) -> String {
-        format!("Kafka at {}", self.settings.brokers())
+        self.settings.brokers().to_owned()
     }
 
     fn producer(
