@@ -6,6 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 #[derive(Default)]
 struct Parker {
     woken: Mutex<bool>,
@@ -90,10 +92,15 @@ pub(crate) fn block_on_until<S, O>(
     })
 }
 
+/// Whether this is the only thread of a runtime, on which nothing runs while it blocks.
+pub(crate) fn blocks_its_runtime() -> bool {
+    Handle::try_current()
+        .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::CurrentThread)
+}
+
 /// Tells a multi-thread runtime, if this is one of its workers, to hand the worker's other tasks to
 /// another thread: one of them may be what the blocked thread waits for.
 fn blocking<O>(block: impl FnOnce() -> O) -> O {
-    use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current() {
         Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
             tokio::task::block_in_place(block)

@@ -47,8 +47,9 @@ impl Client {
     /// will be seen.
     ///
     /// # Errors
-    /// `Unavailable` if a topic is missing or no broker answers within 5 s, `PermissionDenied` if
-    /// the brokers refuse to show a topic.
+    /// `Unavailable` if a topic is missing, no broker answers within 5 s, or the client is closed;
+    /// `PermissionDenied` if the brokers refuse to show a topic; `InvalidArgument` if the results
+    /// topic lacks the partition that the client is set to.
     pub fn attach<C: ServiceClient + 'static>(&self) -> Operation<Result<C, RpcError>> {
         let connection = Arc::clone(&self.connection);
         Operation::new(async move {
@@ -63,8 +64,9 @@ impl Client {
         self.connection.registry.stats()
     }
 
-    /// Ends every pending call with `Disconnected`, and refuses new ones, on all clones and
-    /// attached clients of this instance.
+    /// Ends every pending call with `Disconnected`, and refuses new ones with `Unavailable`, on all
+    /// clones and attached clients of this instance. Servers aren't told: handlers that run go on
+    /// until their deadlines.
     pub fn close(&self) {
         self.connection.registry.close();
         lock(&self.connection.lanes).clear();
@@ -89,14 +91,14 @@ pub(crate) struct Connection {
 
 /// A results partition that this client listens to.
 pub(super) struct Lane {
-    number: u32,
+    number: u64,
     topic: String,
     partition: u32,
     _listener: Box<dyn Listener>,
 }
 
 impl Lane {
-    pub(super) const fn lane(&self) -> u32 {
+    pub(super) const fn lane(&self) -> u64 {
         self.number
     }
 
@@ -197,6 +199,9 @@ impl Connection {
 
     /// The lane of a results topic: services that share the topic share its listener.
     async fn listen(&self, topic: String, partitions: u32) -> Result<Arc<Lane>, RpcError> {
+        if self.registry.is_closed() {
+            return Err(closed());
+        }
         if let Some(lane) = lock(&self.lanes).get(&topic) {
             return Ok(Arc::clone(lane));
         }
@@ -215,7 +220,7 @@ impl Connection {
             }
         };
         // Unique within the instance; a lane lost to a concurrent attach leaves a number unused.
-        let number = u32::try_from(self.next.fetch_add(1, Ordering::Relaxed)).unwrap_or(u32::MAX);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let sink = Arc::new(Replies {
             registry: Arc::clone(&self.registry),
             clock: Arc::clone(&self.clock),
@@ -245,8 +250,21 @@ impl Connection {
             partition,
             _listener: listener,
         });
-        Ok(Arc::clone(lock(&self.lanes).entry(topic).or_insert(lane)))
+        let mut lanes = lock(&self.lanes);
+        // `close` says so before it clears the lanes, so none is left behind.
+        if self.registry.is_closed() {
+            return Err(closed());
+        }
+        Ok(Arc::clone(lanes.entry(topic).or_insert(lane)))
     }
+}
+
+fn closed() -> RpcError {
+    RpcError::new(
+        Code::Unavailable,
+        Outcome::NotRun,
+        "the client is closed; connect a new one",
+    )
 }
 
 impl fmt::Debug for Connection {

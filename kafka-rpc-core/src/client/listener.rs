@@ -13,7 +13,7 @@ pub(super) struct Replies {
     pub(super) registry: Arc<Registry>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) instance: [u8; 8],
-    pub(super) lane: u32,
+    pub(super) lane: u64,
     pub(super) topic: String,
     pub(super) partition: u32,
 }

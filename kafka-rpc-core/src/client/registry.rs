@@ -4,6 +4,9 @@
 //! early, and lives until its [`Pending`](super::send::Pending) guard is dropped. Whoever ends a
 //! call, be it the listener, the alarm, the delivery report or the closing of the client, moves the
 //! entry from waiting to ended, once, and wakes the caller after the lock is released.
+//!
+//! Wakers are dropped after it is released, too: the last one of a task may drop the task, and with
+//! it other calls of this registry.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -47,7 +50,7 @@ pub(super) enum Ending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Awaits {
     /// A reply on the listener with this number.
-    Reply { lane: u32 },
+    Reply { lane: u64 },
     /// That the command is in the log.
     Acknowledgement,
 }
@@ -139,7 +142,9 @@ impl Registry {
                 ..
             }) => {
                 if !slot.as_ref().is_some_and(|held| held.will_wake(waker)) {
-                    *slot = Some(waker.clone());
+                    let old = slot.replace(waker.clone());
+                    drop(table);
+                    drop(old);
                 }
                 Poll::Pending
             }
@@ -155,23 +160,30 @@ impl Registry {
     /// is worth telling.
     pub(super) fn forget(&self, sequence: u64) -> bool {
         let mut table = lock(&self.table);
-        let waiting = matches!(table.remove(sequence), Some(State::Waiting(_)));
+        let removed = table.remove(sequence);
+        let waiting = matches!(removed, Some(State::Waiting(_)));
         if waiting {
             table.stats.cancelled += 1;
         }
+        drop(table);
         waiting
     }
 
     /// Removes an entry whose command was never handed over.
     pub(super) fn withdraw(&self, sequence: u64) {
         let mut table = lock(&self.table);
-        if table.remove(sequence).is_some() {
+        let removed = table.remove(sequence);
+        // One that the alarm or a close has ended meanwhile is counted already.
+        if matches!(removed, Some(State::Waiting(_))) {
             table.stats.failed += 1;
         }
+        drop(table);
     }
 
     /// Gives a reply to the call that waits for it, or counts why nobody does.
     pub(super) fn reply(&self, sequence: u64, value: &[u8], now: Instant) {
+        // Copied before the lock, which every caller needs; few replies come in vain.
+        let value = value.to_vec();
         let mut table = lock(&self.table);
         let waits = table.calls.get(&sequence).is_some_and(|entry| {
             matches!(entry.state, State::Waiting(_)) && entry.awaits != Awaits::Acknowledgement
@@ -185,7 +197,7 @@ impl Registry {
             return;
         }
         table.recent.push(sequence);
-        let waker = table.end(sequence, Ending::Reply(value.to_vec(), now));
+        let waker = table.end(sequence, Ending::Reply(value, now));
         drop(table);
         wake(waker);
     }
@@ -196,7 +208,7 @@ impl Registry {
     }
 
     /// Ends the calls that wait on a listener which has lost records.
-    pub(super) fn gap(&self, lane: u32) {
+    pub(super) fn gap(&self, lane: u64) {
         lock(&self.table).stats.gaps += 1;
         self.end_all(
             |entry| entry.awaits == Awaits::Reply { lane },
@@ -208,6 +220,10 @@ impl Registry {
     pub(super) fn close(&self) {
         lock(&self.table).closed = true;
         self.end_all(|_| true, || Ending::Closed);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        lock(&self.table).closed
     }
 
     /// Ends a call as expired although no alarm rang, because nothing runs that could ring it.

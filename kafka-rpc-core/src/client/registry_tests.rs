@@ -223,3 +223,70 @@ fn every_started_call_is_counted_once_at_its_end() {
         stats.answered + stats.cancelled + stats.failed + stats.disconnected + stats.expired;
     assert_eq!((stats.started, ended, stats.in_flight), (7, 7, 0));
 }
+
+#[test]
+fn a_call_that_ended_before_its_command_was_refused_is_counted_once() {
+    let f = Fixture::new(10);
+    f.insert(1, 100).unwrap();
+    f.registry.close();
+    f.registry.withdraw(1);
+    let stats = f.registry.stats();
+    assert_eq!((stats.started, stats.disconnected, stats.failed), (1, 1, 0));
+}
+
+/// A task that only its waker keeps alive, and that holds a call of its own.
+struct Task {
+    registry: std::sync::Weak<Registry>,
+    holds: u64,
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let Some(registry) = self.registry.upgrade() {
+            registry.forget(self.holds);
+        }
+    }
+}
+
+/// Runs `act` on a registry where call 1 has the last reference to a task that holds call 2.
+fn with_a_task_in_the_registry(act: fn(&Registry)) {
+    let (done, finished) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let registry = Arc::new(Registry::new(10));
+        let task = Arc::new(Task {
+            registry: Arc::downgrade(&registry),
+            holds: 2,
+        });
+        let later = Instant::now() + Duration::from_secs(1);
+        for (sequence, waker) in [(2, Waker::noop().clone()), (1, Waker::from(task))] {
+            registry
+                .insert(sequence, later, Awaits::Reply { lane: 0 }, waker)
+                .unwrap();
+        }
+        act(&registry);
+        done.send(registry.stats().in_flight).unwrap();
+    });
+    let in_flight = finished.recv_timeout(Duration::from_secs(5));
+    assert!(in_flight.is_ok_and(|left| left <= 1), "no deadlock");
+}
+
+#[test]
+fn a_replaced_waker_may_drop_other_calls() {
+    with_a_task_in_the_registry(|registry| {
+        assert!(registry.poll(1, Waker::noop()).is_pending());
+    });
+}
+
+#[test]
+fn the_waker_of_a_dropped_call_may_drop_other_calls() {
+    with_a_task_in_the_registry(|registry| assert!(registry.forget(1)));
+}
+
+#[test]
+fn the_waker_of_a_withdrawn_call_may_drop_other_calls() {
+    with_a_task_in_the_registry(|registry| registry.withdraw(1));
+}

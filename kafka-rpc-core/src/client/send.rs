@@ -96,19 +96,8 @@ impl Request {
         if earliest {
             connection.alarm.ring_by(deadline);
         }
-        let record = Record {
-            topic: &self.bound.commands,
-            partition,
-            key: self.key.as_deref(),
-            value: &value,
-            headers: &self.headers,
-            timestamp_ms: connection.clock.wall_ms(),
-        };
-        if let Err(error) = connection.producer.produce(record, id.sequence()) {
-            connection.registry.withdraw(id.sequence());
-            return Err(not_persisted(error, &self.bound, self.method));
-        }
-        Ok(Pending {
+        // Made before the command is handed over, so that not even a panic leaves the entry behind.
+        let mut pending = Pending {
             bound: self.bound,
             method: self.method,
             id,
@@ -117,17 +106,31 @@ impl Request {
             started,
             deadline,
             ended: false,
-        })
+        };
+        let record = Record {
+            topic: &pending.bound.commands,
+            partition,
+            key: self.key.as_deref(),
+            value: &value,
+            headers: &self.headers,
+            timestamp_ms: connection.clock.wall_ms(),
+        };
+        if let Err(error) = connection.producer.produce(record, id.sequence()) {
+            pending.ended = true;
+            connection.registry.withdraw(id.sequence());
+            return Err(not_persisted(error, &pending.bound, pending.method));
+        }
+        Ok(pending)
     }
 
     /// A call made inside a handler ends with the handler's own deadline, which this returns, and
     /// belongs to the handler's trace.
     fn inherit(&mut self) -> Option<Instant> {
         let inherited = inherited()?;
-        for header in inherited.trace {
-            if !self.headers.iter().any(|(name, _)| *name == header.0) {
-                self.headers.push(header);
-            }
+        // Both trace headers or none: the state of one trace means nothing in another.
+        let own = |name: &str| matches!(name, "traceparent" | "tracestate");
+        if !self.headers.iter().any(|(name, _)| own(name)) {
+            self.headers.extend(inherited.trace);
         }
         Some(inherited.deadline)
     }
@@ -157,7 +160,8 @@ impl Request {
                 Code::DeadlineExceeded,
                 Outcome::NotRun,
                 format!(
-                    "the deadline of {} had passed before it was sent",
+                    "the deadline of {} had passed before it was sent; give it, or the call that \
+                     makes it, more time",
                     self.name()
                 ),
             ));
@@ -194,6 +198,14 @@ impl Request {
                 limits::MAX_METADATA_ENTRIES,
                 limits::MAX_METADATA_BYTES
             )));
+        }
+        // Header names are C strings to Kafka's library, which panics at a NUL.
+        if self
+            .headers
+            .iter()
+            .any(|(name, _)| name.is_empty() || name.contains('\0'))
+        {
+            return Err(self.refuse("has a header whose name is empty or has a NUL in it".into()));
         }
         for key in [&self.key, &self.idempotency_key] {
             let length = key.as_ref().map_or(0, Vec::len);
@@ -296,9 +308,13 @@ impl Pending {
             Ending::Expired { persisted, trouble } => {
                 let state = match (persisted, trouble) {
                     (true, _) => {
-                        "its command is in the log: the server is slow, absent or dead".to_owned()
+                        "its command is in the log: the server is slow, absent or dead; see that \
+                         one runs, or give the call more time"
+                            .to_owned()
                     }
-                    (false, None) => "the broker has not acknowledged its command yet".to_owned(),
+                    (false, None) => "the broker has not acknowledged its command yet; see that \
+                                      the brokers can be reached"
+                        .to_owned(),
                     (false, Some(trouble)) => format!("its command may be in the log: {trouble}"),
                 };
                 RpcError::new(

@@ -82,7 +82,11 @@ impl Server {
     #[must_use = "the server stops in the background if this isn't awaited or waited for"]
     pub fn shutdown(mut self) -> Operation<Result<(), RpcError>> {
         let running = self.0.take();
-        Operation::new(async move {
+        let longest = running.as_ref().map_or(Duration::ZERO, |running| {
+            let grace = running.shared.limits.grace;
+            grace.saturating_add(LEAVE_MARGIN + FLUSH_PATIENCE + Duration::from_secs(1))
+        });
+        Operation::within(longest, async move {
             match running {
                 Some(running) => Stopping(Some(running)).run().await,
                 None => Ok(()),

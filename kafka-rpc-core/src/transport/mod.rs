@@ -27,7 +27,8 @@ pub trait Transport: Send + Sync + 'static {
     /// The clock and the alarms of this transport.
     fn clock(&self) -> Arc<dyn Clock>;
 
-    /// Where it connects to, for error messages: no credentials.
+    /// The brokers that it connects to, for error messages that give them as an option of a
+    /// command: no credentials.
     fn describe(&self) -> String;
 
     /// Opens a producer and warms it up: once it is ready, the first record pays no connecting.
