@@ -158,7 +158,13 @@ async fn calls_need_the_right_password() {
     works(&kafka.clone().sasl_plain(USER, PASSWORD)).await;
     let wrong = kafka.sasl_plain(USER, GUESS);
     let words = ["PLAIN", &broker.bootstrap()];
-    refused(&wrong, Code::Unauthenticated, Duration::from_secs(5), &words).await;
+    refused(
+        &wrong,
+        Code::Unauthenticated,
+        Duration::from_secs(5),
+        &words,
+    )
+    .await;
 }
 
 /// Guarantee: TLS and a log-in over it work, and an unknown authority or a wrong password fails
@@ -176,7 +182,13 @@ async fn calls_over_tls_need_the_right_password() {
     works(&trusting.clone().sasl_plain(USER, PASSWORD)).await;
     let wrong = trusting.sasl_plain(USER, GUESS);
     let words = ["sasl_ssl PLAIN", &broker.bootstrap()];
-    refused(&wrong, Code::Unauthenticated, Duration::from_secs(5), &words).await;
+    refused(
+        &wrong,
+        Code::Unauthenticated,
+        Duration::from_secs(5),
+        &words,
+    )
+    .await;
     let distrusting = kafka.tls().sasl_plain(USER, PASSWORD);
     let words = ["sasl_ssl", "certificate"];
     refused(
@@ -198,7 +210,12 @@ async fn calls_over_tls_need_the_right_authority() {
     let ca = broker.ca_file().unwrap();
     let kafka = Kafka::new(broker.bootstrap());
     works(&kafka.clone().tls_ca_file(&ca)).await;
-    works(&kafka.clone().tls_ca_pem(std::fs::read_to_string(ca).unwrap())).await;
+    works(
+        &kafka
+            .clone()
+            .tls_ca_pem(std::fs::read_to_string(ca).unwrap()),
+    )
+    .await;
     let words = ["certificate", &broker.bootstrap()];
     refused(
         &kafka.tls(),
@@ -216,12 +233,21 @@ async fn a_build_without_tls_names_the_feature() {
     let kafka = Kafka::new("127.0.0.1:1");
     for needy in [
         kafka.clone().tls(),
-        kafka.clone().tls_ca_file("/nowhere").sasl_plain(USER, PASSWORD),
+        kafka
+            .clone()
+            .tls_ca_file("/nowhere")
+            .sasl_plain(USER, PASSWORD),
         kafka.clone().sasl_scram_256(USER, PASSWORD),
         kafka.sasl_scram_512(USER, PASSWORD),
     ] {
         let words = ["cargo feature", "`ssl`"];
-        refused(&needy, Code::InvalidArgument, Duration::from_secs(1), &words).await;
+        refused(
+            &needy,
+            Code::InvalidArgument,
+            Duration::from_secs(1),
+            &words,
+        )
+        .await;
     }
 }
 
