@@ -1,6 +1,8 @@
 //! The service of the tests that run in several processes; its server and its client are the
 //! binary `worker`.
 
+use std::time::Duration;
+
 /// Echoes, and takes its time.
 #[kafka_rpc::service]
 pub trait Load {
@@ -13,4 +15,23 @@ pub trait Load {
 
     /// The server's process id.
     async fn who(&self) -> u32;
+}
+
+/// An implementation for servers within the test's own process.
+#[derive(Debug)]
+pub struct Local;
+
+impl Load for Local {
+    async fn echo(&self, data: Vec<u8>) -> Vec<u8> {
+        data
+    }
+
+    async fn sleep(&self, _name: String, milliseconds: u64) -> u64 {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        milliseconds
+    }
+
+    async fn who(&self) -> u32 {
+        std::process::id()
+    }
 }

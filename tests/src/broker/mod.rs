@@ -3,6 +3,7 @@
 //! [`shared`] is what most tests want. Tests that stop, kill or configure a broker start their own
 //! with [`Broker::builder`].
 
+mod acl;
 mod config;
 mod distribution;
 mod keeper;
@@ -23,6 +24,7 @@ use crate::run;
 use config::{Ports, Security};
 use distribution::Distribution;
 
+pub use acl::{Acl, Permission, Resource};
 pub use distribution::cache_folder;
 pub use keeper::keep;
 pub use shared::{Shared, shared};
@@ -110,6 +112,14 @@ impl Broker {
     /// Whether the broker's process is there. A paused one is.
     pub fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(Process::is_running)
+    }
+
+    /// Grants something to users, as the super user that everybody on the plain listener is.
+    ///
+    /// # Panics
+    /// The broker refuses it.
+    pub fn allow(&self, grants: &[Acl<'_>]) {
+        acl::create(&self.plain_bootstrap(), grants).expect("the broker takes the grants");
     }
 
     /// SIGKILL; returns when the process is gone. Its log stays for [`Broker::restart`].
@@ -244,6 +254,15 @@ impl Builder {
     pub fn tls(mut self) -> Self {
         self.security.tls = true;
         self
+    }
+
+    /// Nobody may do what is not granted by [`Broker::allow`], but whoever uses the plain listener.
+    pub fn authorizer(self) -> Self {
+        self.property(
+            "authorizer.class.name",
+            "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        )
+        .property("super.users", "User:ANONYMOUS")
     }
 
     /// Sets a property of the broker; it wins over the harness's own.
