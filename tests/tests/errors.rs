@@ -197,7 +197,8 @@ async fn missing_topics_are_named() {
         (started.map(drop).unwrap_err(), start.elapsed()),
     ] {
         println!("after {took:?}: {error}");
-        let words = [&commands, shared.bootstrap(), "create_topics", "--create"];
+        let command = format!("--bootstrap-server {} --create", shared.bootstrap());
+        let words = [&commands, shared.bootstrap(), "create_topics", &command];
         check(&error, Code::Unavailable, Outcome::NotRun, &words);
         assert!(took < Duration::from_secs(5), "{took:?}");
     }

@@ -54,7 +54,6 @@ fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<d
         outstanding: Outstanding::default(),
         slot: RwLock::new(None),
         ended: Mutex::new(None),
-        fatal: AtomicBool::new(false),
         closed: AtomicBool::new(false),
     });
     let client = match connect(settings, &shared) {
@@ -76,7 +75,7 @@ fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<d
             let slot = &shared.slot;
             slot.write().unwrap_or_else(PoisonError::into_inner).take();
             retire(&client);
-        } else if made.elapsed() >= SHORTEST_LIFE && shared.fatal.swap(false, Ordering::AcqRel) {
+        } else if made.elapsed() >= SHORTEST_LIFE && fatal_error(&client).is_some() {
             replace(settings, &shared, &client);
             made = Instant::now();
         }
@@ -136,7 +135,6 @@ fn replace(settings: &Settings, shared: &Arc<Shared>, old: &BaseProducer<Deliver
         }
         Err(error) => {
             tracing::warn!(target: "kafka_rpc::librdkafka", %error, "can't replace the producer");
-            shared.fatal.store(true, Ordering::Release);
         }
     }
 }
@@ -167,8 +165,6 @@ struct Shared {
     slot: RwLock<Option<Connected>>,
     /// While a client that was replaced gives up its records: why it ended.
     ended: Mutex<Option<TransportError>>,
-    /// The client reported a fatal error, after which it can't produce any more.
-    fatal: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -269,9 +265,6 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.0.fatal.store(true, Ordering::Release);
-        }
         self.0.events.error(error, reason);
     }
 
