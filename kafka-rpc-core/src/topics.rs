@@ -176,7 +176,7 @@ fn missing(transport: &dyn Transport, topic: &Topic<'_>) -> RpcError {
              `create_topics(TopicSettings::default())`, or with `kafka-topics.sh \
              --bootstrap-server {bootstrap} --create --topic {name} --partitions {partitions} \
              --config retention.ms={retention}`",
-            bootstrap = brokers.rsplit(' ').next().unwrap_or_default(),
+            bootstrap = brokers.strip_prefix("Kafka at ").unwrap_or(&brokers),
             name = spec.name,
             partitions = spec.partitions,
             retention = spec.retention.as_millis(),
