@@ -15,6 +15,7 @@
 //! | `Disconnected` | conformance: `closed`, `recreated` |
 //! | `ReplyTooLarge`, `Internal` | conformance: `reply_too_large`, `panic` |
 //! | `BadReply` | conformance: `bad_reply`, `garbage_reply` |
+#![allow(clippy::unwrap_used)]
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

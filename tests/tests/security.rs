@@ -1,4 +1,5 @@
 //! Brokers that demand a log-in, TLS and permissions: who has them gets in, and others hear why not.
+#![allow(clippy::unwrap_used)]
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
