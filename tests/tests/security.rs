@@ -1,4 +1,5 @@
 //! Brokers that demand a log-in, TLS and permissions: who has them gets in, and others hear why not.
+#![allow(clippy::unwrap_used)]
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
@@ -255,7 +256,7 @@ async fn a_build_without_tls_names_the_feature() {
 /// `PermissionDenied`; with a right to write elsewhere, and with none at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_who_may_not_write_commands_hears_so_at_once() {
-    for elsewhere in [true, false] {
+    for elsewhere in [false, true] {
         let Some((broker, _server, kafka)) = guarded().await else {
             return;
         };
@@ -280,6 +281,7 @@ async fn a_user_who_may_not_write_commands_hears_so_at_once() {
         let until = Instant::now() + LONG;
         while let Err(error) = load.echo(vec![1]).timeout(LONG).await {
             assert!(Instant::now() < until, "{error}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 }

@@ -50,6 +50,9 @@ pub(super) const CONSUMER: &[(&str, &str)] = &[
 pub(super) const LISTENER: &[(&str, &str)] = &[
     // A truncated partition must be reported, never skipped over in silence.
     ("auto.offset.reset", "error"),
+    // A first fetch that found nothing proves that replies can be read. Later ones cost little:
+    // only a fetch that waited in vain ends so.
+    ("enable.partition.eof", "true"),
 ];
 
 /// A group's member.
@@ -145,7 +148,10 @@ const REFUSED: &[(&str, &str)] = &[
         "allow.auto.create.topics",
         "looking a topic up must never create it",
     ),
-    ("enable.partition.eof", "nobody handles these events"),
+    (
+        "enable.partition.eof",
+        "the listener is ready with the first of them",
+    ),
     ("log.queue", "the logs are read from the queue"),
     (
         "test.mock.num.brokers",

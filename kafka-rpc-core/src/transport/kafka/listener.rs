@@ -116,7 +116,34 @@ impl Reader {
             patience,
         )?;
         reader.assign(high)?;
+        reader.prove(until)?;
         Ok(reader)
+    }
+
+    /// Waits until a first fetch has succeeded. Everything before it can be done by who may know
+    /// of the topic without reading it.
+    fn prove(&mut self, until: Instant) -> Result<(), TransportError> {
+        let doing = format!("the topic {} can't be read", self.topic);
+        while Instant::now() < until {
+            match self.consumer.poll(ROUND) {
+                None => {}
+                Some(Ok(message)) => {
+                    let next = message.offset() + 1;
+                    deliver(&message, |record| self.sink.record(record));
+                    self.next = next;
+                    return Ok(());
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
+                Some(Err(error)) => match error.rdkafka_error_code() {
+                    Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {}
+                    Some(code) if errors::kind(code) == TransportErrorKind::Unavailable => {}
+                    _ => return Err(errors::from_kafka(&doing, &error)),
+                },
+            }
+        }
+        Err(self
+            .events
+            .explain(TransportError::new(TransportErrorKind::Unavailable, doing)))
     }
 
     /// Reads from an absolute offset on. A logical one would be resolved later than this returns,
@@ -140,6 +167,8 @@ impl Reader {
                     self.next = next;
                     continue;
                 }
+                // There is nothing to read at the moment.
+                Some(Err(KafkaError::PartitionEOF(_))) => continue,
                 Some(Err(error)) => error,
             };
             self.handle(&failed);

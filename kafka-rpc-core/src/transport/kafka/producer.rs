@@ -29,6 +29,10 @@ const WARM_UP: Duration = Duration::from_secs(10);
 /// How long a closed producer waits for the reports of the records that it gave up.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// How long a client is kept at least after a fatal error may have ended it: one that may not
+/// produce anything is ended as soon as it connects, and its successors would be too.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
 // Tokens travel through librdkafka as pointers.
 const _: () = assert!(usize::BITS >= u64::BITS, "tokens need 64-bit pointers");
 
@@ -48,7 +52,8 @@ fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<d
         events: Events::new(settings),
         sink,
         outstanding: Outstanding::default(),
-        fatal: AtomicBool::new(false),
+        slot: RwLock::new(None),
+        ended: Mutex::new(None),
         closed: AtomicBool::new(false),
     });
     let client = match connect(settings, &shared) {
@@ -58,31 +63,26 @@ fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<d
     if let Err(error) = warm_up(&client, &shared, &reply) {
         return drop(reply.send(Err(error)));
     }
-    let slot = Arc::new(RwLock::new(Some(client)));
-    let handle = KafkaProducer {
-        slot: Arc::clone(&slot),
-        shared: Arc::clone(&shared),
-    };
+    *shared.slot.write().unwrap_or_else(PoisonError::into_inner) = Some(client);
+    let handle = KafkaProducer(Arc::clone(&shared));
+    let mut made = Instant::now();
     // Where nobody waits any more, the handle is dropped here, and the loop ends at once.
     drop(reply.send(Ok(Arc::new(handle))));
-    while let Some(client) = current(&slot) {
+    while let Some(client) = shared.client() {
         client.poll(ROUND);
         if shared.closed.load(Ordering::Acquire) {
             // The handle is gone, and with it whoever could take another clone.
+            let slot = &shared.slot;
             slot.write().unwrap_or_else(PoisonError::into_inner).take();
             retire(&client);
-        } else if shared.fatal.swap(false, Ordering::AcqRel) {
-            replace(settings, &slot, &shared, &client);
+        } else if made.elapsed() >= SHORTEST_LIFE && fatal_error(&client).is_some() {
+            replace(settings, &shared, &client);
+            made = Instant::now();
         }
     }
 }
 
 type Connected = Arc<BaseProducer<Deliveries>>;
-type Slot = RwLock<Option<Connected>>;
-
-fn current(slot: &Slot) -> Option<Connected> {
-    slot.read().unwrap_or_else(PoisonError::into_inner).clone()
-}
 
 fn connect(settings: &Settings, shared: &Arc<Shared>) -> Result<Connected, TransportError> {
     settings
@@ -120,7 +120,7 @@ fn warm_up(
 }
 
 /// Puts a new client in the place of one that a fatal error ended.
-fn replace(settings: &Settings, slot: &Slot, shared: &Arc<Shared>, old: &BaseProducer<Deliveries>) {
+fn replace(settings: &Settings, shared: &Arc<Shared>, old: &BaseProducer<Deliveries>) {
     tracing::warn!(
         target: "kafka_rpc::librdkafka",
         error = ?old.client().fatal_error(),
@@ -128,14 +128,22 @@ fn replace(settings: &Settings, slot: &Slot, shared: &Arc<Shared>, old: &BasePro
     );
     match connect(settings, shared) {
         Ok(new) => {
-            *slot.write().unwrap_or_else(PoisonError::into_inner) = Some(new);
+            *lock(&shared.ended) = fatal_error(old);
+            *shared.slot.write().unwrap_or_else(PoisonError::into_inner) = Some(new);
             retire(old);
+            lock(&shared.ended).take();
         }
         Err(error) => {
             tracing::warn!(target: "kafka_rpc::librdkafka", %error, "can't replace the producer");
-            shared.fatal.store(true, Ordering::Release);
         }
     }
+}
+
+/// Why a client can't produce any more, if so.
+fn fatal_error(client: &BaseProducer<Deliveries>) -> Option<TransportError> {
+    let (code, reason) = client.client().fatal_error()?;
+    let doing = format!("the producer ended ({reason})");
+    Some(errors::from_code(&doing, code))
 }
 
 /// Gives up what a client hasn't delivered, and waits until all of it is reported.
@@ -152,9 +160,36 @@ struct Shared {
     events: Events,
     sink: Arc<dyn DeliverySink>,
     outstanding: Outstanding,
-    /// The client reported a fatal error, after which it can't produce any more.
-    fatal: AtomicBool,
+    /// The client, until the handle is closed. Clients refer to this, and this to them: the thread
+    /// takes the last one out.
+    slot: RwLock<Option<Connected>>,
+    /// While a client that was replaced gives up its records: why it ended.
+    ended: Mutex<Option<TransportError>>,
     closed: AtomicBool,
+}
+
+impl Shared {
+    fn client(&self) -> Option<Connected> {
+        let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
+        slot.clone()
+    }
+
+    /// A record that a fatal error ended is only said to be purged; this says why.
+    fn explain(&self, error: TransportError, code: Option<RDKafkaErrorCode>) -> TransportError {
+        match code {
+            Some(
+                RDKafkaErrorCode::Fatal
+                | RDKafkaErrorCode::PurgeQueue
+                | RDKafkaErrorCode::PurgeInflight,
+            ) => {
+                let ended = lock(&self.ended).clone();
+                ended
+                    .or_else(|| fatal_error(&*self.client()?))
+                    .unwrap_or(error)
+            }
+            _ => self.events.explain(error),
+        }
+    }
 }
 
 /// Counts the records whose delivery is not reported yet.
@@ -209,9 +244,9 @@ impl ProducerContext for Deliveries {
                 Delivery::Persisted
             }
             Err((error, message)) => {
-                let error = shared
-                    .events
-                    .explain(errors::from_kafka("the record was not delivered", error));
+                let code = error.rdkafka_error_code();
+                let error = errors::from_kafka("the record was not delivered", error);
+                let error = shared.explain(error, code);
                 if ffi::certainly_not_persisted(message) {
                     Delivery::NotPersisted(error)
                 } else {
@@ -230,9 +265,6 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.0.fatal.store(true, Ordering::Release);
-        }
         self.0.events.error(error, reason);
     }
 
@@ -244,14 +276,11 @@ impl ClientContext for Deliveries {
 }
 
 /// The handle of a producer. The client itself is only ever dropped by its thread.
-struct KafkaProducer {
-    slot: Arc<Slot>,
-    shared: Arc<Shared>,
-}
+struct KafkaProducer(Arc<Shared>);
 
 impl Producer for KafkaProducer {
     fn produce(&self, record: Record<'_>, token: u64) -> Result<(), TransportError> {
-        let shared = &*self.shared;
+        let shared = &*self.0;
         let partition = i32::try_from(record.partition).unwrap_or(i32::MAX);
         let mut message = BaseRecord::with_opaque_to(record.topic, token as usize)
             .partition(partition)
@@ -265,13 +294,16 @@ impl Producer for KafkaProducer {
         }
         // Counted first: the report may come before `send` returns.
         shared.outstanding.add();
-        let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
+        let slot = shared.slot.read().unwrap_or_else(PoisonError::into_inner);
         let sent = match &*slot {
             Some(client) => client.send(message).map_err(|(error, _)| {
-                errors::from_kafka(
-                    &format!("can't produce to {}/{}", record.topic, record.partition),
-                    &error,
-                )
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
+                    && let Some(cause) = fatal_error(client)
+                {
+                    return cause;
+                }
+                let doing = format!("can't produce to {}/{}", record.topic, record.partition);
+                errors::from_kafka(&doing, &error)
             }),
             None => Err(TransportError::new(
                 TransportErrorKind::Closed,
@@ -285,7 +317,7 @@ impl Producer for KafkaProducer {
     }
 
     fn flush(&self, patience: Duration) -> BoxFuture<()> {
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.0);
         if shared.outstanding.is_zero() {
             return Box::pin(async {});
         }
@@ -303,7 +335,7 @@ impl Producer for KafkaProducer {
 
 impl Drop for KafkaProducer {
     fn drop(&mut self) {
-        self.shared.closed.store(true, Ordering::Release);
+        self.0.closed.store(true, Ordering::Release);
     }
 }
 
