@@ -1,5 +1,7 @@
 //! What a client promises in any runtime: on the broker in memory, mostly under paused time.
 
+#![allow(clippy::unwrap_used)]
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
