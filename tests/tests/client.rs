@@ -1,5 +1,7 @@
 //! What a client promises in any runtime: on the broker in memory, mostly under paused time.
 
+#![allow(clippy::unwrap_used)]
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -325,13 +327,12 @@ async fn a_call_within_a_handler_ends_with_the_handlers_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_header_name_that_kafka_has_no_room_for_is_refused() {
+async fn a_header_name_that_would_arrive_cut_short_is_refused() {
     let echo = in_process(EchoServer::new(Desk::default()));
-    for name in ["", "a\0b"] {
-        let error = echo.echo(1).header(name, "v").await.unwrap_err();
-        assert_eq!(error.code(), Code::InvalidArgument);
-        assert_eq!(error.outcome(), Outcome::NotRun);
-    }
+    let error = echo.echo(1).header("a\0b", "v").await.unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument);
+    assert_eq!(error.outcome(), Outcome::NotRun);
+    assert_eq!(echo.echo(1).header("", "v").await.unwrap(), 1);
 }
 
 // Injected errors.

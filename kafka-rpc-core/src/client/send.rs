@@ -199,13 +199,9 @@ impl Request {
                 limits::MAX_METADATA_BYTES
             )));
         }
-        // Header names are C strings to Kafka's library, which panics at a NUL.
-        if self
-            .headers
-            .iter()
-            .any(|(name, _)| name.is_empty() || name.contains('\0'))
-        {
-            return Err(self.refuse("has a header whose name is empty or has a NUL in it".into()));
+        // Kafka's library hands a name over up to its first NUL, as the name of another header.
+        if self.headers.iter().any(|(name, _)| name.contains('\0')) {
+            return Err(self.refuse("has a header with a NUL in its name".to_owned()));
         }
         for key in [&self.key, &self.idempotency_key] {
             let length = key.as_ref().map_or(0, Vec::len);
