@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::topics::TopicSettings;
 use crate::transport::{Cluster, Transport, TransportError};
-use crate::{Operation, Outcome, RpcError};
+use crate::wire::limits::MAX_BUDGET_MS;
+use crate::{Code, Operation, Outcome, RpcError};
 
 use super::connection::{Client, Connection};
 
@@ -83,12 +84,35 @@ impl ClientBuilder {
     /// `Unavailable` if no broker answers.
     pub fn connect(self) -> Operation<Result<Client, RpcError>> {
         Operation::new(async move {
+            self.options.check()?;
             let transport = self
                 .transport
                 .0
                 .map_err(|error| error.into_rpc(Outcome::NotRun))?;
             Connection::open(transport, self.options).await
         })
+    }
+}
+
+impl Options {
+    /// Refuses what would make every call fail.
+    fn check(&self) -> Result<(), RpcError> {
+        let longest = Duration::from_millis(MAX_BUDGET_MS.into());
+        let problem = if self.timeout.is_zero() || self.timeout > longest {
+            format!(
+                "the client's `timeout` is {:?}; it must be more than zero and at most {longest:?}",
+                self.timeout
+            )
+        } else if self.max_in_flight == 0 {
+            "`max_in_flight` must be at least 1".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(RpcError::new(
+            Code::InvalidArgument,
+            Outcome::NotRun,
+            problem,
+        ))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::testing::Testing;
 use crate::topics::{self, Topic};
 use crate::transport::{Alarm, Clock, Cluster, Listener, Producer, Transport};
 use crate::wire::{self, CallId};
-use crate::{Code, Descriptor, Operation, Outcome, RpcError, ServiceClient};
+use crate::{Code, Descriptor, Method, Operation, Outcome, RpcError, ServiceClient};
 
 use super::binding::Binding;
 use super::builder::{ClientBuilder, Options};
@@ -87,6 +87,8 @@ pub(crate) struct Connection {
     next: AtomicU64,
     /// By results topic.
     lanes: Mutex<BTreeMap<String, Arc<Lane>>>,
+    /// Held while a listener is started, so that a topic never has two.
+    starting: tokio::sync::Mutex<()>,
 }
 
 /// A results partition that this client listens to.
@@ -123,6 +125,11 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
+    /// A method as errors name it.
+    pub(super) fn name(&self, method: &Method) -> String {
+        format!("{}.{}", self.descriptor.name, method.name)
+    }
+
     pub(crate) fn testing(&self) -> &Testing {
         &self.connection.testing
     }
@@ -169,6 +176,7 @@ impl Connection {
                 instance,
                 next: AtomicU64::new(1),
                 lanes: Mutex::default(),
+                starting: tokio::sync::Mutex::default(),
             }),
         })
     }
@@ -199,6 +207,7 @@ impl Connection {
 
     /// The lane of a results topic: services that share the topic share its listener.
     async fn listen(&self, topic: String, partitions: u32) -> Result<Arc<Lane>, RpcError> {
+        let _starting = self.starting.lock().await;
         if self.registry.is_closed() {
             return Err(closed());
         }
@@ -219,7 +228,7 @@ impl Connection {
                 ));
             }
         };
-        // Unique within the instance; a lane lost to a concurrent attach leaves a number unused.
+        // Unique within the instance.
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let sink = Arc::new(Replies {
             registry: Arc::clone(&self.registry),
@@ -255,7 +264,8 @@ impl Connection {
         if self.registry.is_closed() {
             return Err(closed());
         }
-        Ok(Arc::clone(lanes.entry(topic).or_insert(lane)))
+        lanes.insert(topic, Arc::clone(&lane));
+        Ok(lane)
     }
 }
 

@@ -130,10 +130,9 @@ impl Raw {
             Code::BadReply,
             outcome,
             format!(
-                "the reply to {}.{} on topic `{}` can't be decoded: {reason}; compare the \
+                "the reply to {} on topic `{}` can't be decoded: {reason}; compare the \
                  versions of client and server",
-                self.bound.descriptor.name,
-                self.method.name,
+                self.bound.name(self.method),
                 self.bound.results.topic(),
             ),
         )

@@ -250,7 +250,7 @@ impl Request {
     }
 
     fn name(&self) -> String {
-        format!("{}.{}", self.bound.descriptor.name, self.method.name)
+        self.bound.name(self.method)
     }
 }
 
@@ -299,7 +299,7 @@ impl Pending {
     }
 
     fn error(&self, ending: Ending) -> RpcError {
-        let name = format!("{}.{}", self.bound.descriptor.name, self.method.name);
+        let name = self.bound.name(self.method);
         match ending {
             Ending::Expired { persisted, trouble } => {
                 let state = match (persisted, trouble) {
@@ -372,8 +372,9 @@ impl Drop for Pending {
 fn not_persisted(error: TransportError, bound: &Bound, method: &Method) -> RpcError {
     error
         .context(format_args!(
-            "the command of {}.{} did not reach topic `{}`",
-            bound.descriptor.name, method.name, bound.commands
+            "the command of {} did not reach topic `{}`",
+            bound.name(method),
+            bound.commands
         ))
         .into_rpc(Outcome::NotRun)
 }

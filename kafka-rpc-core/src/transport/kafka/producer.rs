@@ -26,6 +26,10 @@ const ROUND: Duration = Duration::from_millis(100);
 /// How long a first connection may take.
 const WARM_UP: Duration = Duration::from_secs(10);
 
+/// How long a closed producer still tries to deliver what it was handed, such as the cancels of the
+/// calls that were dropped with their client.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// How long a closed producer waits for the reports of the records that it gave up.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -74,6 +78,7 @@ fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<d
             // The handle is gone, and with it whoever could take another clone.
             let slot = &shared.slot;
             slot.write().unwrap_or_else(PoisonError::into_inner).take();
+            wait_for_reports(&client, LAST_WORDS);
             retire(&client);
         } else if made.elapsed() >= SHORTEST_LIFE && fatal_error(&client).is_some() {
             replace(settings, &shared, &client);
@@ -148,8 +153,12 @@ fn fatal_error(client: &BaseProducer<Deliveries>) -> Option<TransportError> {
 
 /// Gives up what a client hasn't delivered, and waits until all of it is reported.
 fn retire(client: &BaseProducer<Deliveries>) {
-    let until = Instant::now() + FAREWELL;
     client.purge(PurgeConfig::default().queue().inflight());
+    wait_for_reports(client, FAREWELL);
+}
+
+fn wait_for_reports(client: &BaseProducer<Deliveries>, patience: Duration) {
+    let until = Instant::now() + patience;
     while client.in_flight_count() > 0 && Instant::now() < until {
         client.poll(Duration::from_millis(1));
     }
