@@ -174,9 +174,8 @@ fn missing(transport: &dyn Transport, topic: &Topic<'_>) -> RpcError {
         format!(
             "topic `{name}` does not exist on {brokers}; create it with the builder's option \
              `create_topics(TopicSettings::default())`, or with `kafka-topics.sh \
-             --bootstrap-server {bootstrap} --create --topic {name} --partitions {partitions} \
+             --bootstrap-server {brokers} --create --topic {name} --partitions {partitions} \
              --config retention.ms={retention}`",
-            bootstrap = brokers.strip_prefix("Kafka at ").unwrap_or(&brokers),
             name = spec.name,
             partitions = spec.partitions,
             retention = spec.retention.as_millis(),
