@@ -72,8 +72,10 @@
 //! or [`Kafka::embedded`] can't be started, or a code of a newer server's that this version doesn't
 //! know.
 //!
-//! Only `NotRun` says that calling again can't do the work twice. A call that is made again is a new
-//! call to the server; nothing retries by itself.
+//! Only `NotRun` says that calling again doesn't do the work twice. There is one exception, for Kafka
+//! doesn't fence reading: a former owner of the partition that was stalled, and hasn't noticed that
+//! it lost it, may run what the present owner refuses. A call that is made again is a new call to the
+//! server. No failed call is made again by itself.
 
 pub use kafka_rpc_core::transport::Cluster;
 pub use kafka_rpc_core::transport::kafka::Kafka;
