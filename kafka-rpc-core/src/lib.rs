@@ -3,6 +3,11 @@
 //! Pure parts first, shells after: [`wire`] is functions on bytes, `client` holds a call until it
 //! ends, `server` takes a command to its reply, and `transport` is the one narrow trait over Kafka
 //! that both stand on.
+//!
+//! # Errors
+//!
+//! Whatever fails in the framework is an [`RpcError`], with a [`Code`] and an [`Outcome`]. The front
+//! page of `kafka-rpc` says what to do about each.
 
 mod client;
 pub mod codegen;

@@ -13,7 +13,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// Connecting, attaching, starting or shutting down, as a future with a blocking twin.
 ///
-/// Nothing happens before the first poll. Dropping it gives the work up.
+/// Nothing happens before the first poll. Dropping it gives the work up; only a shutdown that has
+/// begun goes on in the background.
 #[must_use = "nothing happens until it is awaited or waited for"]
 pub struct Operation<T> {
     future: Pin<Box<dyn Future<Output = T> + Send>>,
@@ -41,9 +42,11 @@ impl<T> Operation<T> {
 impl<T> Operation<Result<T, RpcError>> {
     /// Blocks this thread until it is done; needs no async runtime.
     ///
-    /// On the only thread of a current-thread tokio runtime nothing else runs meanwhile. What waits
-    /// for tasks of that runtime, as the shutdown of a server on an in-memory broker does, is given
-    /// up there instead of blocking for ever. Prefer `.await` there.
+    /// On a worker of a multi-thread tokio runtime the worker's other tasks move to another thread
+    /// first. On the only thread of a current-thread one nothing else runs meanwhile. What waits for
+    /// tasks of that runtime, as the shutdown of a server on an in-memory broker does, is given up
+    /// there, after a minute or what a shutdown may take, instead of blocking for ever. Prefer
+    /// `.await` there.
     ///
     /// # Errors
     /// Those of the work, and `DeadlineExceeded` where it is given up.

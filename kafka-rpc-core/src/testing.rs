@@ -16,7 +16,8 @@ use crate::{Client, RpcError, Server, ServiceClient, ServiceServer, TopicSetting
 /// A client of `server`, which runs in this process for as long as the client lives.
 ///
 /// Each call is encoded, travels through an in-memory broker of its own, is dispatched and
-/// answered as on Kafka, and is decoded.
+/// answered as on Kafka, and is decoded. The broker runs on the current tokio runtime, if there is
+/// one: on a current-thread runtime, as that of `#[tokio::test]`, await calls instead of `.wait()`.
 ///
 /// # Panics
 /// If the server can't be started, which in memory means that the service's declared names are no
@@ -48,7 +49,7 @@ where
 }
 
 /// Makes the next call of `method` on this client, or on a clone of it, fail with `error` instead
-/// of being sent. Several are taken in order.
+/// of being sent. Several are taken in order. Such a call isn't counted.
 ///
 /// `method` is the name on the wire, which is the method's own unless the trait says otherwise.
 ///

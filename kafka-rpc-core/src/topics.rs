@@ -8,7 +8,7 @@ use crate::{Code, Outcome, RpcError};
 /// How long the check of all topics of one `attach` or `start` may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How to create topics that are missing.
+/// How to create topics that are missing. A topic that exists stays as it is.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,7 +43,8 @@ impl Default for TopicSettings {
 }
 
 impl TopicSettings {
-    /// Sets the number of partitions of a commands topic: how far one service can be spread.
+    /// Sets the number of partitions of a commands topic. Each is read by one server of a group, so it
+    /// is how many servers can share the work. Adding some later moves keys to other partitions.
     #[must_use]
     pub const fn commands_partitions(mut self, partitions: u32) -> Self {
         self.commands_partitions = partitions;

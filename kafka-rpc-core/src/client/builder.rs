@@ -44,21 +44,22 @@ impl ClientBuilder {
     }
 
     /// Sets how long a call may take where neither it nor its method says so; 10 s by default, one
-    /// hour at most.
+    /// hour at most, beyond which its calls end with `InvalidArgument`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = timeout;
         self
     }
 
     /// Sets how many calls may be in flight at once before further ones are refused with
-    /// `ResourceExhausted`; 16,384 by default.
+    /// `ResourceExhausted`; 16,384 by default. A call counts until its end has been taken or it is
+    /// dropped.
     pub fn max_in_flight(mut self, calls: usize) -> Self {
         self.options.max_in_flight = calls;
         self
     }
 
     /// Listens to this partition of the results topics; by default one is chosen by the random id
-    /// of the client instance.
+    /// of the client instance. If a topic lacks it, `attach` fails.
     pub fn results_partition(mut self, partition: u32) -> Self {
         self.options.results_partition = Some(partition);
         self

@@ -19,11 +19,16 @@ const ALARM_PATIENCE: Duration = Duration::from_millis(20);
 
 /// One call of a remote method: a future that can be configured until it is first polled.
 ///
-/// Nothing is sent, and no deadline runs, before the first poll. Dropping it cancels the call: its
-/// entry is gone at once, and the server is told to stop the handler. A call that has been polled
-/// once ends by its deadline at the latest.
+/// Nothing is sent, and no deadline runs, before the first poll. A call that has been polled once
+/// ends by its deadline at the latest. Settings made after the first poll have no effect.
 ///
-/// Settings made after the first poll have no effect.
+/// Dropping it cancels the call: its entry is gone at once, and the server is told to stop the
+/// handler. That is best effort: the handler may have run, or may not hear of it. A one-way call
+/// can't be cancelled once it is sent.
+///
+/// A one-way call resolves when the log has its command, and tells nothing of what the server does
+/// with it. It expires like any other: a server drops it unrun if its timeout has passed, and stops
+/// its handler when it passes.
 ///
 /// # Cancel safety
 /// Polling it by reference in `select!` loses nothing. Dropping it after the first poll leaves open
@@ -53,7 +58,7 @@ impl<T, E> Call<T, E> {
         }
     }
 
-    /// The call's id, which is in every log line and record of the call.
+    /// The call's id. It is in the call's records and in what the server logs about it.
     pub const fn id(&self) -> CallId {
         self.id
     }
@@ -62,6 +67,9 @@ impl<T, E> Call<T, E> {
     ///
     /// It takes the place of the method's and the client's timeout. A call made inside a handler
     /// also ends with that handler's own deadline, whichever is earlier.
+    ///
+    /// A longer one ends the call with `InvalidArgument`, and zero with `DeadlineExceeded`; neither is
+    /// sent.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.configure(|request| request.timeout = Some(timeout));
         self
@@ -70,14 +78,19 @@ impl<T, E> Call<T, E> {
     /// Sets the routing key: calls with one key go to one partition, and servers that order by key
     /// run them one after another.
     ///
-    /// Use the encoding that `#[rpc(key = …)]` uses where both are to meet: strings as UTF-8,
-    /// integers as 8 bytes big-endian, bytes as they are.
+    /// It takes the place of the method's own. Use the encoding that `#[rpc(key = …)]` uses where both
+    /// are to meet: strings as UTF-8, integers as 8 bytes big-endian, bytes as they are. At most 1,024
+    /// bytes; a longer one ends the call with `InvalidArgument`.
     pub fn key(mut self, key: impl AsRef<[u8]>) -> Self {
         self.configure(|request| request.key = Some(key.as_ref().to_vec()));
         self
     }
 
-    /// Adds a header for the handler and for other tools to read.
+    /// Adds a header for the handler and for other tools to read. At most 64 of them, and 8,192 bytes
+    /// of names and values; more end the call with `InvalidArgument`.
+    ///
+    /// A call made inside a handler carries on the `traceparent` and `tracestate` of the call that is
+    /// served, unless it has one of them itself.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         self.configure(|request| request.headers.push((name.into(), value.into())));
         self
@@ -86,13 +99,14 @@ impl<T, E> Call<T, E> {
     /// Names what the call is about to do, over all attempts to do it.
     ///
     /// It travels with the command, and chooses the partition where there is no key. Servers don't
-    /// suppress repetitions by it yet.
+    /// suppress repetitions by it yet. At most 1,024 bytes.
     pub fn idempotency_key(mut self, key: impl AsRef<[u8]>) -> Self {
         self.configure(|request| request.idempotency_key = Some(key.as_ref().to_vec()));
         self
     }
 
-    /// Sends the call to this partition of the commands topic, whatever its key.
+    /// Sends the call to this partition of the commands topic, whatever its key. One that the topic
+    /// lacks ends the call with `InvalidArgument`.
     pub fn partition(mut self, partition: u32) -> Self {
         self.configure(|request| request.partition = Some(partition));
         self
@@ -116,8 +130,8 @@ impl<T, E: From<RpcError>> Call<T, E> {
     ///
     /// On a worker of a multi-thread tokio runtime the worker's other tasks move to another thread
     /// first. On the only thread of a current-thread runtime nothing else runs meanwhile: a server
-    /// or an in-memory broker on that same runtime can't answer, and the call ends with its
-    /// deadline instead of a deadlock. Prefer `.await` there.
+    /// or an in-memory broker on that same runtime can't answer, and the call ends with its deadline,
+    /// by the real clock, instead of a deadlock. Prefer `.await` there, and in every handler.
     ///
     /// # Errors
     /// Those of the call.

@@ -44,12 +44,12 @@ impl Client {
     }
 
     /// Makes the client of a service, ready to call: its topics exist, and every reply from now on
-    /// will be seen.
+    /// will be seen. That a server runs isn't checked.
     ///
     /// # Errors
-    /// `Unavailable` if a topic is missing, no broker answers within 5 s, or the client is closed;
-    /// `PermissionDenied` if the brokers refuse to show a topic; `InvalidArgument` if the results
-    /// topic lacks the partition that the client is set to.
+    /// Always with the outcome `NotRun`. `Unavailable` if a topic is missing, no broker answers within
+    /// 5 s, or the client is closed; `PermissionDenied` if the brokers refuse to show, create or read
+    /// a topic; `InvalidArgument` if the results topic lacks the partition that the client is set to.
     pub fn attach<C: ServiceClient + 'static>(&self) -> Operation<Result<C, RpcError>> {
         let connection = Arc::clone(&self.connection);
         Operation::new(async move {
@@ -65,7 +65,7 @@ impl Client {
     }
 
     /// Ends every pending call with `Disconnected`, and refuses new ones with `Unavailable`, on all
-    /// clones and attached clients of this instance. Servers aren't told: handlers that run go on
+    /// clones and attached clients of this instance. Servers aren't told: handlers that run may go on
     /// until their deadlines.
     pub fn close(&self) {
         self.connection.registry.close();

@@ -18,9 +18,9 @@ pub struct Reply<T> {
     pub value: T,
     /// The call.
     pub call_id: CallId,
-    /// The server that ran the method.
+    /// The server that ran the method; empty for a one-way call.
     pub server: String,
-    /// Which attempt was answered, counted from 1.
+    /// Which attempt was answered, counted from 1. Clients make only one yet.
     pub attempt: u32,
     /// How long the stages of the call took.
     pub times: Times,
@@ -30,11 +30,14 @@ pub struct Reply<T> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Times {
-    /// From the first poll to the arrival of the reply, by the caller's clock.
+    /// From the first poll to the arrival of the reply, or of a one-way call's acknowledgement, by
+    /// the caller's clock.
     pub round_trip: Duration,
-    /// From the server's reading of the command to the start of the method, by the server's clock.
+    /// From the server's reading of the command to the start of the method, by the server's clock;
+    /// zero for a one-way call.
     pub queued: Duration,
-    /// The method itself, by the server's clock.
+    /// The method itself, with the decoding of its arguments and the encoding of its answer, by the
+    /// server's clock; zero for a one-way call.
     pub handler: Duration,
 }
 

@@ -27,11 +27,12 @@ pub struct ClientStats {
     pub failed: u64,
     /// Calls that were not started because too many were in flight.
     pub refused: u64,
-    /// Replies that came after their call had ended without one.
+    /// Replies that came after their call had ended without one, or had been answered long ago.
     pub late_replies: u64,
-    /// Replies to calls that had been answered already.
+    /// Replies to calls that had been answered already, among the last 1,024 that were.
     pub duplicate_replies: u64,
-    /// Records of the results topics that are not replies to this client; dropped undecoded.
+    /// Records of the results topics that are not replies to this client, but for instance to
+    /// another one with the same partition; dropped undecoded.
     pub foreign_replies: u64,
     /// How often a results topic lost records before they were read.
     pub gaps: u64,

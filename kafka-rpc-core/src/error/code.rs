@@ -10,21 +10,26 @@ use std::fmt;
 #[non_exhaustive]
 #[repr(u8)]
 pub enum Code {
-    /// The caller gave up.
+    /// The caller gave up. No call ends with it here: who dropped a call awaits no error.
     Cancelled = 1,
-    /// The arguments can't be encoded, are too large, or the server can't decode them.
+    /// The arguments can't be encoded, are too large, or the server can't decode them; or a setting
+    /// of the call, client or server has no meaning.
     InvalidArgument = 3,
-    /// The deadline passed before an answer came.
+    /// The deadline passed before an answer came, or before the command could be sent; a handler had
+    /// to be stopped when its server shut down.
     DeadlineExceeded = 4,
-    /// A broker's access control, or the server's list of reply topics, refused it.
+    /// A broker's access control refused it. Servers also count by this code the commands that ask
+    /// for a reply on a topic that isn't allowed; those callers hear nothing.
     PermissionDenied = 7,
-    /// Too many calls are in flight here, or the server sheds load.
+    /// Too many calls are in flight here, the producer's queue is full, or the server sheds load.
     ResourceExhausted = 8,
     /// The server has no such service, method or version.
     Unimplemented = 12,
-    /// The server failed while it handled the call, for instance by a panic.
+    /// The server failed while it handled the call: its handler panicked, or gave an answer that
+    /// can't be encoded.
     Internal = 13,
-    /// The command certainly did not reach the log.
+    /// The command certainly did not reach the log; or a client or server can't be set up, because no
+    /// broker answers or a topic is missing.
     Unavailable = 14,
     /// The credentials were refused.
     Unauthenticated = 16,

@@ -9,7 +9,8 @@ use super::{Code, Outcome};
 ///
 /// It is 16 bytes at most, so that it costs a result little. Its text says what happened, whether
 /// the call may have run, and what to do next; a program decides by [`code`](Self::code) and
-/// [`outcome`](Self::outcome).
+/// [`outcome`](Self::outcome). [The crate's front page](index.html#errors) lists the codes, with
+/// what to do about each.
 #[derive(Clone)]
 pub struct RpcError {
     code: Code,
@@ -66,7 +67,7 @@ impl RpcError {
         self.outcome
     }
 
-    /// What happened and what to do next.
+    /// What happened and what to do next; for people, since its wording may change.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.details.message

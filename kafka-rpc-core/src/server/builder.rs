@@ -85,8 +85,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Makes it a static member with this name: if it is back within the session timeout, it gets
-    /// its partitions back and no other server is disturbed.
+    /// Makes it a static member with this name, which no other server of the group may have: if it is
+    /// back within the session timeout, 6 s by default, it gets its partitions back and no other
+    /// server is disturbed.
     #[must_use]
     pub fn instance(mut self, name: impl Into<String>) -> Self {
         self.instance = Some(name.into());
@@ -102,6 +103,7 @@ impl ServerBuilder {
 
     /// Sets how many commands may wait or run, for each group, before calls are refused with
     /// `ResourceExhausted`; 65,536 by default. One-way calls aren't refused, they pause the reading.
+    /// So it goes, whatever the limit, when 256 MiB of arguments wait.
     #[must_use]
     pub const fn queue_limit(mut self, commands: usize) -> Self {
         self.queue_limit = commands;
@@ -116,15 +118,16 @@ impl ServerBuilder {
     }
 
     /// Sets how long running handlers may go on when the server shuts down, or when their partition
-    /// goes to another server; 10 s by default.
+    /// goes to another server; 10 s by default. What still runs then is stopped, and runs again on
+    /// the next owner.
     #[must_use]
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Sets how much older than its budget a command may seem before it is dropped, since clocks
-    /// are only known by estimate; 1 s by default.
+    /// Sets how much older than its budget a command may seem before it is dropped, since clients'
+    /// clocks are only known by estimate; 1 s by default.
     #[must_use]
     pub const fn expiry_allowance(mut self, allowance: Duration) -> Self {
         self.expiry_allowance = allowance;
@@ -158,7 +161,9 @@ impl ServerBuilder {
     /// meanwhile.
     ///
     /// Handlers run on the tokio runtime that is current when this is first polled; if there is
-    /// none, the server owns one. A handler that blocks its thread holds a worker of that runtime.
+    /// none, the server owns one. A handler is stopped, at its deadline or by a cancel, where it
+    /// awaits. One that blocks its thread isn't stopped, and holds a worker of that runtime: give such
+    /// work to `tokio::task::spawn_blocking`.
     ///
     /// # Errors
     /// `InvalidArgument` for settings that make no sense, `Unavailable` for missing topics or an

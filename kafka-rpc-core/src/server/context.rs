@@ -71,14 +71,15 @@ impl Context {
         CURRENT.sync_scope(self.clone(), run)
     }
 
-    /// When the handler will be stopped. A moment of the transport's clock: on the broker in memory
-    /// that is tokio's, paused or not.
+    /// When the handler will be stopped: the call's deadline, as far as the server can tell the age of
+    /// the command. A moment of the transport's clock: on the broker in memory that is tokio's, paused
+    /// or not.
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.0.deadline
     }
 
-    /// How long the caller still waits.
+    /// How long it is until the [`deadline`](Self::deadline).
     #[must_use]
     pub fn time_left(&self) -> Duration {
         self.0
@@ -92,7 +93,7 @@ impl Context {
         self.0.call_id
     }
 
-    /// Which attempt of the call this is, from 1.
+    /// Which attempt of the call this is, from 1, as the caller says. Clients make only one yet.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.0.attempt

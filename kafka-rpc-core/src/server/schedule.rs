@@ -8,12 +8,13 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ordering {
-    /// Commands with the same key run one after another, as they were sent; all others run at once.
+    /// Commands with the same key run one after another, in the order of their partition; all others
+    /// run at once.
     #[default]
     ByKey,
-    /// The commands of a partition run one after another.
+    /// The commands of a partition run one after another, in its order.
     ByPartition,
-    /// All commands run at once.
+    /// All commands run at once, as far as the server's concurrency allows.
     Unordered,
 }
 

@@ -29,12 +29,12 @@ pub struct ServerStats {
     pub duplicates: u64,
     /// Handlers that panicked.
     pub panics: u64,
-    /// Records that are no envelope, or have no value.
+    /// Records that are no envelope, or have no value. One that was answered counts as refused, too.
     pub malformed: u64,
     /// Records that are none of this server's business: replies, and commands of its other services
     /// that another group reads.
     pub foreign: u64,
-    /// Replies that couldn't be brought to the log before their call's deadline.
+    /// Replies that couldn't be brought to the log, or not before their call's deadline.
     pub lost_replies: u64,
     /// Warnings of a client's clock that is off.
     pub skew_warnings: u64,
@@ -46,7 +46,8 @@ pub struct ServerStats {
 }
 
 impl ServerStats {
-    /// How many calls ended with this code without an answer of their handler.
+    /// How many calls ended with this code instead of an answer of their handler's. Those of
+    /// `PermissionDenied` asked for a reply on a topic that isn't allowed, and heard nothing.
     #[must_use]
     pub fn refused(&self, code: Code) -> u64 {
         self.refused[index(code)]

@@ -2,7 +2,7 @@
 //!
 //! A transport is told to produce and calls back with what became of it; it pushes records into
 //! sinks; and it supplies the clock and the alarms. There are two: `kafka`, the only module that
-//! names librdkafka and the only one that makes threads, and `memory`, which runs as tasks and is
+//! names librdkafka and that makes threads beside tokio's, and `memory`, which runs as tasks and is
 //! deterministic under paused tokio time.
 //!
 //! Sinks are called on the transport's own threads or tasks: they must not block, and they may call

@@ -1,4 +1,5 @@
-//! Apache Kafka through librdkafka: the only module that names it, and the only one that makes threads.
+//! Apache Kafka through librdkafka: the only module that names it, and the only one that makes threads
+//! beside those of a tokio runtime.
 //!
 //! Every client of librdkafka lives on a thread of its own, which polls it and tears it down: both
 //! block, and neither may happen on an async worker or on the thread of whoever drops a handle. A

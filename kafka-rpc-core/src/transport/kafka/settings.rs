@@ -46,7 +46,8 @@ impl Kafka {
     ///
     /// It speaks Kafka's protocol on a port of the loopback interface, and is no substitute for a
     /// real broker in tests: topics have no settings but their partitions, partitions keep the last
-    /// 5 MiB, and there are neither transactions nor access control.
+    /// 5 MiB, whether or not they were read, and there are neither transactions, access control, TLS
+    /// nor log-in.
     ///
     /// # Errors
     /// `Internal`, if it can't be started.
