@@ -198,6 +198,33 @@ fn everything_can_be_waited_for_without_a_runtime() {
 }
 
 #[test]
+fn a_shutdown_that_nobody_waits_for_drains_in_the_background() {
+    ends(|| {
+        let broker = MemoryBroker::new();
+        let server = Server::builder(&broker)
+            .create_topics(one_partition())
+            .service(EchoServer::new(Desk::default()))
+            .start()
+            .wait()
+            .unwrap();
+        let echo: EchoClient = Client::connect(&broker)
+            .wait()
+            .unwrap()
+            .attach()
+            .wait()
+            .unwrap();
+        echo.echo(0).wait().unwrap();
+        let late =
+            std::thread::spawn(move || echo.late(7, 300).timeout(Duration::from_secs(5)).wait());
+        while server.stats().running == 0 {
+            std::thread::yield_now();
+        }
+        drop(server.shutdown());
+        assert_eq!(late.join().unwrap().unwrap(), 7);
+    });
+}
+
+#[test]
 fn in_process_can_be_made_and_dropped_anywhere() {
     ends(|| {
         let echo = in_process(EchoServer::new(Desk::default()));

@@ -313,10 +313,18 @@ impl Pending {
                         .to_owned(),
                     (false, Some(trouble)) => format!("its command may be in the log: {trouble}"),
                 };
+                let awaited = if self.method.oneway {
+                    "acknowledged"
+                } else {
+                    "answered"
+                };
                 RpcError::new(
                     Code::DeadlineExceeded,
                     Outcome::Unknown,
-                    format!("{name} was not answered within {:?}; {state}", self.timeout),
+                    format!(
+                        "{name} was not {awaited} within {:?}; {state}",
+                        self.timeout
+                    ),
                 )
             }
             Ending::NotPersisted(error) => not_persisted(error, &self.bound, self.method),

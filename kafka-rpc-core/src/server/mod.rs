@@ -83,17 +83,13 @@ impl Server {
     /// stopped nevertheless, and their commands run again elsewhere.
     #[must_use = "the server stops in the background if this isn't awaited or waited for"]
     pub fn shutdown(mut self) -> Operation<Result<(), RpcError>> {
-        let running = self.0.take();
-        let longest = running.as_ref().map_or(Duration::ZERO, |running| {
+        // Stopping already, so that it goes on in the background where nobody polls it.
+        let stopping = Stopping(self.0.take());
+        let longest = stopping.0.as_ref().map_or(Duration::ZERO, |running| {
             let grace = running.shared.limits.grace;
             grace.saturating_add(LEAVE_MARGIN + FLUSH_PATIENCE + Duration::from_secs(1))
         });
-        Operation::within(longest, async move {
-            match running {
-                Some(running) => Stopping(Some(running)).run().await,
-                None => Ok(()),
-            }
-        })
+        Operation::within(longest, stopping.run())
     }
 
     /// What the server has done so far, and what it is doing.

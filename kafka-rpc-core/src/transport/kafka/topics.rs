@@ -309,6 +309,8 @@ fn request_creation(settings: &Arc<Settings>, topic: &TopicSpec) -> Result<(), T
         TopicReplication::Fixed(replication),
     )
     .set("cleanup.policy", "delete")
+    // The age of a command is told by the caller's clock.
+    .set("message.timestamp.type", "CreateTime")
     .set("retention.ms", &retention);
     let options = AdminOptions::new()
         .request_timeout(Some(CREATION_PATIENCE / 2))
