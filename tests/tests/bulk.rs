@@ -8,28 +8,12 @@ use std::time::Duration;
 use kafka_rpc::testing::MemoryBroker;
 use kafka_rpc::{Client, Kafka, Server, TopicSettings};
 use kafka_rpc_tests::broker;
-use kafka_rpc_tests::load::{Load, LoadClient, LoadServer};
+use kafka_rpc_tests::load::{LoadClient, LoadServer, Local};
 
 fn topics() -> TopicSettings {
     TopicSettings::default()
         .commands_partitions(1)
         .results_partitions(1)
-}
-
-struct Echo;
-
-impl Load for Echo {
-    async fn echo(&self, data: Vec<u8>) -> Vec<u8> {
-        data
-    }
-
-    async fn sleep(&self, _: String, milliseconds: u64) -> u64 {
-        milliseconds
-    }
-
-    async fn who(&self) -> u32 {
-        0
-    }
 }
 
 async fn ten_thousand_at_once(client: Client, load: LoadClient) {
@@ -65,7 +49,7 @@ async fn ten_thousand_calls_at_once_on_kafka() {
     let _server = Server::builder(&kafka)
         .topic_prefix(names.name(""))
         .create_topics(topics())
-        .service(LoadServer::new(Echo))
+        .service(LoadServer::new(Local))
         .start()
         .await
         .unwrap();
@@ -84,7 +68,7 @@ async fn ten_thousand_calls_at_once_in_memory() {
     let broker = MemoryBroker::new();
     let _server = Server::builder(&broker)
         .create_topics(topics())
-        .service(LoadServer::new(Echo))
+        .service(LoadServer::new(Local))
         .start()
         .await
         .unwrap();

@@ -12,26 +12,10 @@ use kafka_rpc::{CallId, Client, Cluster, Kafka, Server, TopicSettings};
 use kafka_rpc_core::transport::{self, Delivery, DeliverySink, Record, Transport};
 use kafka_rpc_core::wire::{Cancel, Command, Reply, ReplyAddress, ReplyBody, StageTimes};
 use kafka_rpc_tests::broker;
-use kafka_rpc_tests::load::{Load, LoadClient, LoadServer};
+use kafka_rpc_tests::load::{LoadClient, LoadServer, Local};
 
 const RECORDS: usize = 10_000;
 const SEED: u64 = 0x6b61_666b_6121;
-
-struct Echo;
-
-impl Load for Echo {
-    async fn echo(&self, data: Vec<u8>) -> Vec<u8> {
-        data
-    }
-
-    async fn sleep(&self, _: String, milliseconds: u64) -> u64 {
-        milliseconds
-    }
-
-    async fn who(&self) -> u32 {
-        0
-    }
-}
 
 /// One hostile value; the kinds take turns.
 fn hostile(n: usize, rng: &mut Rng, results: &str) -> Vec<u8> {
@@ -142,7 +126,7 @@ async fn survives(cluster: &impl Cluster, prefix: &str) {
     let server = Server::builder(cluster)
         .topic_prefix(prefix)
         .create_topics(settings)
-        .service(LoadServer::new(Echo))
+        .service(LoadServer::new(Local))
         .start()
         .await
         .unwrap();
