@@ -208,12 +208,13 @@ const fn is_transient(kind: TransportErrorKind) -> bool {
         TransportErrorKind::Unavailable
         | TransportErrorKind::UnknownTopic
         | TransportErrorKind::QueueFull
+        // A producer that is replaced after a fatal error gives up what it had; the next one takes it.
+        | TransportErrorKind::Closed
         | TransportErrorKind::Other => true,
         TransportErrorKind::Configuration
         | TransportErrorKind::PermissionDenied
         | TransportErrorKind::Unauthenticated
-        | TransportErrorKind::TooLarge
-        | TransportErrorKind::Closed => false,
+        | TransportErrorKind::TooLarge => false,
     }
 }
 
