@@ -12,6 +12,8 @@ use crate::wire::{self, Envelope};
 
 /// How many commands may wait for a look-up of their reply topic.
 const MAX_PARKED: usize = 1_024;
+/// How many bytes of them.
+const MAX_PARKED_BYTES: usize = 16 << 20;
 /// The pause between two look-ups, which peers can provoke.
 const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
 const LOOK_UP_PATIENCE: Duration = Duration::from_secs(5);
@@ -33,6 +35,10 @@ impl Member {
         effects: &mut Effects,
     ) -> bool {
         if arrival.again || state.parked.len() >= MAX_PARKED {
+            return false;
+        }
+        let bytes: usize = state.parked.iter().map(|parked| parked.value.len()).sum();
+        if bytes + arrival.value.len() > MAX_PARKED_BYTES {
             return false;
         }
         if state.parked.is_empty() {
