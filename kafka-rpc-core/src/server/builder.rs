@@ -26,6 +26,8 @@ const REVOKE_MARGIN: Duration = Duration::from_secs(1);
 const ENDS_PATIENCE: Duration = Duration::from_secs(2);
 /// How many bytes of arguments may wait, for each group.
 const QUEUED_BYTES: usize = 256 << 20;
+/// The longest grace period and allowance: a group member may go without polling for a day at most.
+const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Settings of a [`Server`] that hasn't been started.
 pub struct ServerBuilder {
@@ -118,8 +120,8 @@ impl ServerBuilder {
     }
 
     /// Sets how long running handlers may go on when the server shuts down, or when their partition
-    /// goes to another server; 10 s by default. What still runs then is stopped, and runs again on
-    /// the next owner.
+    /// goes to another server; 10 s by default, 12 hours at most. What still runs then is stopped,
+    /// and runs again on the next owner.
     #[must_use]
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -127,7 +129,7 @@ impl ServerBuilder {
     }
 
     /// Sets how much older than its budget a command may seem before it is dropped, since clients'
-    /// clocks are only known by estimate; 1 s by default.
+    /// clocks are only known by estimate; 1 s by default, 12 hours at most.
     #[must_use]
     pub const fn expiry_allowance(mut self, allowance: Duration) -> Self {
         self.expiry_allowance = allowance;
@@ -353,6 +355,8 @@ impl ServerBuilder {
             Some("`concurrency` must be at least 1".to_owned())
         } else if self.queue_limit == 0 {
             Some("`queue_limit` must be at least 1".to_owned())
+        } else if self.grace > LONGEST || self.expiry_allowance > LONGEST {
+            Some("`grace` and `expiry_allowance` must be 12 hours at most".to_owned())
         } else {
             let names = self
                 .services

@@ -16,6 +16,12 @@
 //! broker is believed to have a clock that is behind by as much, until a faster record shows better.
 //! The same holds of a client that is first heard of after a stall between broker and server, which
 //! looks to the server like having nothing to read.
+//!
+//! Anybody who may write commands can write one with another client's name and a timestamp far
+//! ahead, whose upper bound would make that client's calls look old. So one that contradicts the
+//! lower bound by more than [`STRAY_MS`] counts for nothing, unless [`REPEATS`] of them come with
+//! nothing in between, as they do when the client's clock was set. Until then its commands live on
+//! by as much as the clock was set.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -26,6 +32,13 @@ const WINDOW: Duration = Duration::from_secs(5 * 60);
 
 /// Half of how many clients are remembered.
 const GENERATION: usize = 2_048;
+
+/// How far below the lower bound an upper bound is believed at once: clocks that are being adjusted
+/// give such ones, and the expiry's allowance is for no less.
+const STRAY_MS: i64 = 1_000;
+
+/// How many that are farther below have to come one after another to be believed.
+const REPEATS: u8 = 3;
 
 /// A client instance, as its call ids name it.
 type Instance = [u8; 8];
@@ -46,6 +59,8 @@ struct Bounds {
     since: Instant,
     current: Range,
     previous: Range,
+    /// How many of the latest records contradict the lower bound too much to be believed yet.
+    strays: u8,
 }
 
 /// Milliseconds that an offset is between, as far as known.
@@ -97,6 +112,7 @@ impl ClockOffsets {
                 since: now,
                 current: Range::UNKNOWN,
                 previous: Range::UNKNOWN,
+                strays: 0,
             });
         let age = now.saturating_duration_since(bounds.since);
         if age >= WINDOW {
@@ -108,7 +124,19 @@ impl ClockOffsets {
             bounds.current = Range::UNKNOWN;
             bounds.since = now;
         }
-        bounds.current = bounds.current.and(seen);
+        let low = bounds.current.and(bounds.previous).low;
+        if seen.high < low.saturating_sub(STRAY_MS) {
+            bounds.strays += 1;
+            if bounds.strays == REPEATS {
+                // The clock was set: what was known of it holds no longer.
+                bounds.previous = Range::UNKNOWN;
+                bounds.current = seen;
+                bounds.strays = 0;
+            }
+        } else {
+            bounds.current = bounds.current.and(seen);
+            bounds.strays = 0;
+        }
         let Range { low, high } = bounds.current.and(bounds.previous);
         // Where they contradict each other the clock was set, or a record was long on its way to
         // the broker; the upper bound supposes nothing about that.
@@ -204,6 +232,47 @@ mod tests {
         let later = now + 2 * WINDOW;
         let estimate = offsets.observe(A, HOUR, CAUGHT_UP, later);
         assert!(age_ms(HOUR, estimate) <= 20);
+    }
+
+    #[test]
+    fn one_forged_record_makes_no_call_old() {
+        let mut offsets = ClockOffsets::default();
+        let now = Instant::now();
+        offsets.observe(A, 2, CAUGHT_UP, now);
+        for _ in 0..10 {
+            for forged in [-HOUR, i64::MIN] {
+                offsets.observe(A, forged, CAUGHT_UP, now);
+            }
+            let estimate = offsets.observe(A, 3, CAUGHT_UP, now);
+            assert!(age_ms(3, estimate) <= 1_100, "{estimate}");
+        }
+    }
+
+    #[test]
+    fn small_forgeries_add_up_to_no_more_than_one() {
+        let mut offsets = ClockOffsets::default();
+        let now = Instant::now();
+        offsets.observe(A, 2, CAUGHT_UP, now);
+        for step in 1..100 {
+            offsets.observe(A, -500 * step, CAUGHT_UP, now);
+            let estimate = offsets.observe(A, 3, CAUGHT_UP, now);
+            assert!(age_ms(3, estimate) <= 1_100, "{estimate}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_forward_is_believed_soon() {
+        let mut offsets = ClockOffsets::default();
+        let now = Instant::now();
+        offsets.observe(A, 2, CAUGHT_UP, now);
+        for _ in 0..REPEATS {
+            let estimate = offsets.observe(A, 2 - HOUR, CAUGHT_UP, now);
+            assert!(age_ms(2 - HOUR, estimate) <= 20);
+        }
+        let late = now + Duration::from_secs(40);
+        let lag = Some(Duration::from_secs(40));
+        let estimate = offsets.observe(A, 30_000 - HOUR, lag, late);
+        assert!(age_ms(30_000 - HOUR, estimate) >= 29_990);
     }
 
     #[test]

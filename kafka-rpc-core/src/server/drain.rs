@@ -1,7 +1,7 @@
 //! Gains and loses partitions, and ends what runs too long.
 
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::context::Reason;
 use super::events::Event;
@@ -10,6 +10,9 @@ use super::outbox::Outbox;
 use super::run::arm;
 use crate::sync::lock;
 use crate::transport::{Assigned, GroupSink, Incoming, Release, Tick, TransportError};
+
+/// How long after a resumption it tells nothing that no record is there.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 impl Member {
     fn assigned(self: &Arc<Self>, partitions: &[Assigned]) {
@@ -102,7 +105,7 @@ impl Member {
     /// Takes out what waits of these partitions, uncommitted and unanswered.
     fn discard(&self, state: &mut State, partitions: &[u32]) {
         for job in state.schedule.discard(partitions) {
-            state.queued_bytes -= job.arguments.len();
+            state.queued_bytes -= job.size;
             state.partitions.give_up(job.ticket);
         }
         let State {
@@ -209,8 +212,12 @@ impl GroupSink for GroupRelay {
         if let Some(member) = self.0.upgrade() {
             let now = member.shared.clock.now();
             let state = &mut *lock(&member.state);
-            // A paused member reads nothing, whatever waits for it.
-            if !state.full {
+            // A paused member reads nothing, whatever waits for it, and a resumed one has to fetch
+            // that first.
+            let resumed = state
+                .resumed
+                .is_some_and(|at| now.saturating_duration_since(at) < CATCH_UP);
+            if !state.full && !resumed {
                 state.idle = Some(now);
             }
         }

@@ -45,6 +45,13 @@ pub(super) enum Event {
         call_id: CallId,
         age_ms: u64,
     },
+    Overslept {
+        call_id: CallId,
+        waited: Duration,
+    },
+    Clogged {
+        unsaid: u64,
+    },
     Skew {
         client: [u8; 8],
         offset_ms: i64,
@@ -121,6 +128,18 @@ impl Event {
             }
             Self::Expired { call_id, age_ms } => {
                 debug!(target: "kafka_rpc::server", group, topic, %call_id, age_ms, "expired");
+            }
+            Self::Overslept { call_id, waited } => {
+                debug!(
+                    target: "kafka_rpc::server", group, topic, %call_id, ?waited,
+                    "expired while it waited for its turn",
+                );
+            }
+            Self::Clogged { unsaid } => {
+                warn!(
+                    target: "kafka_rpc::server", group, topic, unsaid,
+                    "too many replies aren't in the log; no command is read until they are, or                      nobody waits for them",
+                );
             }
             Self::Skew {
                 client,

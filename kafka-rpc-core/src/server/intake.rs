@@ -64,6 +64,7 @@ impl Member {
                 return;
             };
             count(&self.shared.counters.received);
+            self.hold_back(state, read_at, &mut effects);
             match (envelope, record.value) {
                 (Some(Ok(Envelope::Command(command))), Some(value)) => {
                     let arrival = Arrival {
@@ -94,6 +95,19 @@ impl Member {
             }
         }
         self.apply(effects);
+    }
+
+    /// Stops the reading while too many replies can't be brought to the log: nothing else bounds
+    /// them, since their commands have run.
+    fn hold_back(&self, state: &mut State, now: Instant, effects: &mut Effects) {
+        let limits = &self.shared.limits;
+        if !state.full && self.unsent.exceeds(limits.commands, limits.bytes) {
+            state.full = true;
+            effects.flow = true;
+            if let Some(unsaid) = state.throttles.clogged.pass(now, LOG_PAUSE) {
+                effects.events.push(Event::Clogged { unsaid });
+            }
+        }
     }
 
     /// Judges a command, and queues it if it can be run.
@@ -219,7 +233,13 @@ impl Member {
             return self.settle_in(state, ticket, effects);
         }
         let fresh = state.partitions.is_fresh(ticket);
-        if self.is_full(state, command.arguments.len()) {
+        let headers: usize = arrival
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        let size = command.arguments.len() + command.key.map_or(0, <[u8]>::len) + headers;
+        if self.is_full(state, size) {
             if let Some(unsaid) = state.throttles.full.pass(read_at, LOG_PAUSE) {
                 effects.events.push(Event::Full { unsaid });
             }
@@ -269,6 +289,7 @@ impl Member {
             ticket,
             key,
             arguments: Bytes::copy_from_slice(command.arguments),
+            size,
             reply_to,
             context,
             read_at,
@@ -276,7 +297,7 @@ impl Member {
         };
         let ordering = self.shared.limits.ordering;
         let lane = ordering.lane(ticket.partition, command.key);
-        state.queued_bytes += job.arguments.len();
+        state.queued_bytes += job.size;
         let place = state.schedule.push(ticket.partition, lane, Box::new(job));
         state.dedupe.begin(key, Live::Queued(place));
         self.start_ready(state, read_at, effects);

@@ -13,7 +13,7 @@ use super::clock_offsets::ClockOffsets;
 use super::context::{Context, Reason};
 use super::dedupe::{Bounds, Dedupe};
 use super::events::{Event, Throttle};
-use super::outbox::{Outbox, Outgoing};
+use super::outbox::{Outbox, Outgoing, Unsent};
 use super::parking::Parked;
 use super::partitions::{Hold, Partitions, Ticket};
 use super::schedule::{Ordering, Place, Schedule, Slot};
@@ -41,7 +41,7 @@ pub(super) struct Limits {
     pub(super) concurrency: usize,
     /// Commands that wait or run.
     pub(super) commands: usize,
-    /// Bytes of arguments that wait.
+    /// Bytes of commands that wait.
     pub(super) bytes: usize,
     /// How long handlers may go on when their partition is taken away.
     pub(super) grace: Duration,
@@ -54,6 +54,7 @@ pub(super) struct Member {
     pub(super) topic: String,
     pub(super) admission: Admission,
     membership: OnceLock<Arc<dyn Membership>>,
+    pub(super) unsent: Unsent,
     pub(super) state: Mutex<State>,
     /// Whether the member is paused, as the transport was told. Held while it is told, so that a
     /// pause and a resume of two threads can't overtake each other.
@@ -81,6 +82,8 @@ pub(super) struct Job {
     pub(super) ticket: Ticket,
     pub(super) key: CallKey,
     pub(super) arguments: Bytes,
+    /// The bytes that it takes as long as it waits.
+    pub(super) size: usize,
     pub(super) reply_to: Option<Address>,
     pub(super) context: Context,
     pub(super) read_at: Instant,
@@ -100,6 +103,8 @@ pub(super) struct State {
     /// The handlers that run, by when they have to end.
     pub(super) deadlines: BTreeMap<(Instant, u64), Context>,
     pub(super) starts: u64,
+    /// When the member was last let read on after it had been too full.
+    pub(super) resumed: Option<Instant>,
     /// Partitions that are being taken away, with their generations, by when their grace ends.
     pub(super) graces: BTreeMap<(Instant, u64), Vec<(u32, u64)>>,
     pub(super) parked: VecDeque<Parked>,
@@ -121,6 +126,7 @@ pub(super) struct Throttles {
     pub(super) malformed: Throttle,
     pub(super) forbidden: Throttle,
     pub(super) full: Throttle,
+    pub(super) clogged: Throttle,
     pub(super) skew: Throttle,
 }
 
@@ -152,6 +158,7 @@ impl Member {
             topic,
             admission,
             membership: OnceLock::new(),
+            unsent: Unsent::default(),
             state: Mutex::new(State {
                 partitions: Partitions::default(),
                 schedule: Schedule::new(concurrency),
@@ -160,6 +167,7 @@ impl Member {
                 early_cancels: EarlyCancels::default(),
                 clocks: ClockOffsets::default(),
                 idle: None,
+                resumed: None,
                 deadlines: BTreeMap::new(),
                 starts: 0,
                 graces: BTreeMap::new(),
@@ -206,7 +214,13 @@ impl Member {
     /// A record's reply is in the log, or won't ever be.
     pub(super) fn settle(self: &Arc<Self>, ticket: Ticket) {
         let mut effects = Effects::default();
-        self.settle_in(&mut lock(&self.state), ticket, &mut effects);
+        {
+            let state = &mut *lock(&self.state);
+            self.settle_in(state, ticket, &mut effects);
+            if state.full {
+                self.read_on(state, self.shared.clock.now(), &mut effects);
+            }
+        }
         self.apply(effects);
     }
 

@@ -1,6 +1,7 @@
 //! Brings replies to the log, and tells when they are there.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,22 @@ pub(super) struct Outgoing {
     pub(super) give_up: Instant,
     /// The pause before the next attempt.
     pause: Duration,
+    /// What it counts for among its member's replies.
+    size: usize,
+}
+
+/// How many of a member's replies aren't known to be in the log, and their bytes.
+#[derive(Debug, Default)]
+pub(super) struct Unsent {
+    replies: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Unsent {
+    /// Whether there are more replies than that, or more bytes.
+    pub(super) fn exceeds(&self, replies: usize, bytes: usize) -> bool {
+        self.replies.load(Relaxed) > replies || self.bytes.load(Relaxed) > bytes
+    }
 }
 
 impl Outgoing {
@@ -45,6 +62,9 @@ impl Outgoing {
         value: Bytes,
         give_up: Instant,
     ) -> Self {
+        let size = value.len();
+        member.unsent.replies.fetch_add(1, Relaxed);
+        member.unsent.bytes.fetch_add(size, Relaxed);
         Self {
             member,
             ticket,
@@ -53,7 +73,16 @@ impl Outgoing {
             value,
             give_up,
             pause: FIRST_PAUSE,
+            size,
         }
+    }
+
+    /// It is in the log, or won't ever be.
+    fn settle(self) {
+        let (member, ticket) = (Arc::clone(&self.member), self.ticket);
+        // Counted no longer before its member looks whether it has room again.
+        drop(self);
+        member.settle(ticket);
     }
 }
 
@@ -162,7 +191,7 @@ impl Outbox {
         let outgoing = lock(&self.state).pending.remove(&token);
         let Some(outgoing) = outgoing else { return };
         match delivery {
-            Delivery::Persisted => outgoing.member.settle(outgoing.ticket),
+            Delivery::Persisted => outgoing.settle(),
             Delivery::NotPersisted(error) | Delivery::Unknown(error) => {
                 self.failed(outgoing, error);
             }
@@ -198,7 +227,14 @@ impl Outbox {
             %error,
             "a reply could not be brought to its caller",
         );
-        outgoing.member.settle(outgoing.ticket);
+        outgoing.settle();
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.member.unsent.replies.fetch_sub(1, Relaxed);
+        self.member.unsent.bytes.fetch_sub(self.size, Relaxed);
     }
 }
 
@@ -208,12 +244,13 @@ const fn is_transient(kind: TransportErrorKind) -> bool {
         TransportErrorKind::Unavailable
         | TransportErrorKind::UnknownTopic
         | TransportErrorKind::QueueFull
+        // A producer that is replaced after a fatal error gives up what it had; the next one takes it.
+        | TransportErrorKind::Closed
         | TransportErrorKind::Other => true,
         TransportErrorKind::Configuration
         | TransportErrorKind::PermissionDenied
         | TransportErrorKind::Unauthenticated
-        | TransportErrorKind::TooLarge
-        | TransportErrorKind::Closed => false,
+        | TransportErrorKind::TooLarge => false,
     }
 }
 

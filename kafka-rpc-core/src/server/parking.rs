@@ -12,9 +12,13 @@ use crate::wire::{self, Envelope};
 
 /// How many commands may wait for a look-up of their reply topic.
 const MAX_PARKED: usize = 1_024;
+/// How many bytes of them.
+const MAX_PARKED_BYTES: usize = 16 << 20;
 /// The pause between two look-ups, which peers can provoke.
 const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
 const LOOK_UP_PATIENCE: Duration = Duration::from_secs(5);
+/// How often a look-up is tried, before what waits for it is refused.
+const LOOK_UP_ATTEMPTS: usize = 3;
 
 /// A command that waits until its reply topic has been looked up.
 pub(super) struct Parked {
@@ -33,6 +37,10 @@ impl Member {
         effects: &mut Effects,
     ) -> bool {
         if arrival.again || state.parked.len() >= MAX_PARKED {
+            return false;
+        }
+        let bytes: usize = state.parked.iter().map(|parked| parked.value.len()).sum();
+        if bytes + arrival.value.len() > MAX_PARKED_BYTES {
             return false;
         }
         if state.parked.is_empty() {
@@ -60,9 +68,7 @@ impl Member {
         self.shared.runtime.spawn(async move {
             let mut counts = Vec::new();
             for topic in member.admission.topics() {
-                let transport = &member.shared.transport;
-                let count = transport.partitions(&topic.name, LOOK_UP_PATIENCE).await;
-                counts.push(count.ok().flatten().unwrap_or(0));
+                counts.push(member.count(&topic.name).await);
             }
             let mut effects = Effects::default();
             {
@@ -78,6 +84,20 @@ impl Member {
             }
             member.apply(effects);
         });
+    }
+
+    /// The number of partitions that a topic has by now; 0 if it isn't there, or can't be looked up.
+    async fn count(&self, topic: &str) -> u32 {
+        for _ in 0..LOOK_UP_ATTEMPTS {
+            let transport = &self.shared.transport;
+            match transport.partitions(topic, LOOK_UP_PATIENCE).await {
+                Ok(count) => return count.unwrap_or(0),
+                Err(error) => {
+                    tracing::warn!(target: "kafka_rpc::server", topic, %error, "can't look up a topic");
+                }
+            }
+        }
+        0
     }
 
     fn unpark(self: &Arc<Self>, state: &mut State, parked: Parked, effects: &mut Effects) {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tracing::{error, warn};
 
 use super::context::Reason;
+use super::events::Event;
 use super::handling::{Ended, Handling};
 use super::member::{Effects, Job, Live, Member, State};
 use super::outbox::Outgoing;
@@ -33,10 +34,14 @@ impl Member {
             if job.context.deadline() <= now {
                 state.schedule.finished(slot);
                 count(&self.shared.counters.expired);
+                effects.events.push(Event::Overslept {
+                    call_id: job.context.call_id(),
+                    waited: now.saturating_duration_since(job.read_at),
+                });
                 self.drop_queued(state, &job, now, effects);
                 continue;
             }
-            state.queued_bytes -= job.arguments.len();
+            state.queued_bytes -= job.size;
             if let Some(live) = state.dedupe.in_progress(&job.key) {
                 *live = Live::Running(job.context.clone());
             }
@@ -50,10 +55,20 @@ impl Member {
             count(&self.shared.counters.started);
             effects.starts.push((slot, number, job));
         }
+        self.read_on(state, now, effects);
+    }
+
+    /// Lets a member read on that was too full, if there is room again.
+    pub(super) fn read_on(&self, state: &mut State, now: Instant, effects: &mut Effects) {
         let limits = &self.shared.limits;
         let load = state.schedule.queued() + state.schedule.running();
-        if state.full && load <= limits.commands / 2 && state.queued_bytes <= limits.bytes / 2 {
+        if state.full
+            && load <= limits.commands / 2
+            && state.queued_bytes <= limits.bytes / 2
+            && !self.unsent.exceeds(limits.commands / 2, limits.bytes / 2)
+        {
             state.full = false;
+            state.resumed = Some(now);
             effects.flow = true;
         }
     }
@@ -66,7 +81,7 @@ impl Member {
         now: Instant,
         effects: &mut Effects,
     ) {
-        state.queued_bytes -= job.arguments.len();
+        state.queued_bytes -= job.size;
         state.dedupe.end(job.key, None, now);
         self.settle_in(state, job.ticket, effects);
     }

@@ -168,7 +168,7 @@ async fn commands_of_a_key_run_in_order_and_others_beside_them() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_fails_is_sent_again_until_the_deadline() {
-    use crate::transport::TransportErrorKind::Unavailable;
+    use crate::transport::TransportErrorKind::{Closed, Unavailable};
     use crate::transport::memory::Fate;
 
     let rig = Rig::new();
@@ -178,6 +178,10 @@ async fn a_reply_that_fails_is_sent_again_until_the_deadline() {
         .next_produced(RESULTS, Fate::NotPersisted(Unavailable), 2)
         .unwrap();
     faults.next_produced(RESULTS, Fate::Lost, 1).unwrap();
+    // As when the producer is replaced.
+    faults
+        .next_produced(RESULTS, Fate::NotPersisted(Closed), 1)
+        .unwrap();
     assert_eq!(rig.call("echo", b"\x01").await, Body::Value(b"\x01".into()));
     rig.all_committed().await;
     assert_eq!(server.stats().lost_replies, 0);

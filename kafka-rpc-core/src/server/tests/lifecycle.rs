@@ -41,7 +41,10 @@ async fn settings_without_sense_are_refused() {
     let twice = rig.builder().service(rig.desk()).start().await.unwrap_err();
     let idle = rig.builder().concurrency(0).start().await.unwrap_err();
     let full = rig.builder().queue_limit(0).start().await.unwrap_err();
-    for error in [none, twice, idle, full] {
+    let forever = Duration::MAX;
+    let grace = rig.builder().grace(forever).start().await.unwrap_err();
+    let late = rig.builder().expiry_allowance(forever).start().await;
+    for error in [none, twice, idle, full, grace, late.unwrap_err()] {
         assert_eq!(error.code(), Code::InvalidArgument);
     }
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::server::drain::GroupRelay;
+use crate::transport::GroupSink;
 
 #[tokio::test(start_paused = true)]
 async fn every_refusal_says_what_and_whether_it_ran() {
@@ -232,6 +234,101 @@ async fn what_nobody_waits_for_is_dropped_however_the_clocks_stand() {
         assert_eq!(stats.skew_warnings > 0, offset != 0);
         assert!(!rig.diary.started().contains(&b"\x02".to_vec()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_with_another_clients_name_expires_none_of_its_calls() {
+    let rig = Rig::new();
+    let server = rig.start().await;
+    assert_eq!(rig.call("echo", b"\x01").await, Body::Value(b"\x01".into()));
+    let forged = rig.command("echo", b"\x02");
+    rig.send_at(&forged, 0, rig.clock.wall_ms() + 3_600_000);
+    rig.reply(forged.call_id).await;
+    assert_eq!(rig.call("echo", b"\x03").await, Body::Value(b"\x03".into()));
+    assert_eq!(server.stats().expired, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_while_the_reading_was_paused_is_as_old_as_it_is() {
+    let rig = Rig::new();
+    let server = rig
+        .start_with(|builder| builder.concurrency(1).queue_limit(2))
+        .await;
+    let mut holding = rig.command("hold", b"\x01");
+    holding.budget_ms = 60_000;
+    rig.send(&holding);
+    for number in [2, 3] {
+        let arguments = [number];
+        let mut note = rig.command("note", &arguments);
+        note.reply_to = None;
+        note.budget_ms = 60_000;
+        rig.send(&note);
+    }
+    until(|| server.stats().queued == 2).await;
+    // The first that is heard of this client waits, and isn't fetched at once when reading goes on.
+    rig.broker.faults().hold(COMMANDS).unwrap();
+    let mut late = rig.command("echo", b"\x04");
+    late.call_id = CallId::new(*b"stranger", 1);
+    rig.send(&late);
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    rig.gate.add_permits(1);
+    until(|| server.stats().running == 0 && server.stats().queued == 0).await;
+    let member = Arc::downgrade(&server.0.as_ref().unwrap().members[0]);
+    GroupSink::idle(&GroupRelay(member));
+    rig.broker.faults().release(COMMANDS).unwrap();
+    rig.all_committed().await;
+    assert_eq!(server.stats().expired, 1);
+    assert!(!rig.diary.started().contains(&b"\x04".to_vec()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_that_cannot_be_sent_stop_the_reading_until_they_are() {
+    use crate::transport::TransportErrorKind::Unavailable;
+    use crate::transport::memory::Fate;
+
+    let rig = Rig::new();
+    let server = rig.start_with(|builder| builder.queue_limit(4)).await;
+    let before = server.stats().received;
+    rig.broker
+        .faults()
+        .next_produced(RESULTS, Fate::NotPersisted(Unavailable), 100)
+        .unwrap();
+    let mut calls = Vec::new();
+    for _ in 0..30 {
+        let mut command = rig.command("echo", b"\x01");
+        command.budget_ms = 60_000;
+        rig.send(&command);
+        calls.push(command.call_id);
+        // Each by itself, so that none finds too many before it that wait.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let read = server.stats().received - before;
+    assert!((5..=6).contains(&read), "{read}");
+    // Once they can, everything is read and answered: run, or refused where too many come at once.
+    for call_id in calls {
+        rig.reply(call_id).await;
+    }
+    rig.all_committed().await;
+    assert_eq!(server.stats().lost_replies, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_megabytes_wait_for_a_look_up_and_no_more() {
+    let rig = Rig::new();
+    let server = rig.start().await;
+    rig.broker.faults().add_partitions(RESULTS, 3).unwrap();
+    let arguments = vec![0; 900_000];
+    for _ in 0..30 {
+        let mut command = rig.command("note", &arguments);
+        command.reply_to = Some(ReplyAddress {
+            topic: RESULTS,
+            partition: 2,
+        });
+        rig.send(&command);
+    }
+    rig.all_committed().await;
+    assert!(server.stats().refused(Code::PermissionDenied) > 0);
+    assert!(server.stats().answered >= 16);
 }
 
 #[tokio::test(start_paused = true)]

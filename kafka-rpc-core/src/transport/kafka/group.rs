@@ -267,8 +267,12 @@ impl Membership for Handle {
     fn leave(&self, patience: Duration) -> BoxFuture<()> {
         let shared = Arc::clone(&self.0);
         shared.leave(patience);
+        // The time runs from now on, not from the first poll: several members leave at once, and are
+        // waited for one after another.
+        let by = Instant::now().checked_add(patience);
         let left = blocking::start("kafka-rpc-leave", move |reply| {
-            shared.left.wait(patience);
+            let left = by.map_or(patience, |by| by.saturating_duration_since(Instant::now()));
+            shared.left.wait(left);
             drop(reply.send(Ok(())));
         });
         Box::pin(async move {

@@ -136,13 +136,19 @@ impl ConsumerContext for Context {
 
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         // Only partitions that are assigned can be paused. What counts is what the others were
-        // told, so that the next resumption reaches these too.
+        // told, so that the next resumption reaches these too. One that was taken away while it was
+        // paused is still paused when it comes back, though the others were resumed meanwhile.
         if let Rebalance::Assign(list) = rebalance
             && list.count() > 0
-            && self.0.halted.load(Ordering::Relaxed)
-            && let Err(error) = consumer.pause(list)
         {
-            self.0.trouble(&error);
+            let done = if self.0.halted.load(Ordering::Relaxed) {
+                consumer.pause(list)
+            } else {
+                consumer.resume(list)
+            };
+            if let Err(error) = done {
+                self.0.trouble(&error);
+            }
         }
     }
 

@@ -182,6 +182,67 @@ fn a_second_member_waits_for_the_release_of_the_first() {
 }
 
 #[test]
+fn what_was_taken_away_while_paused_is_read_when_it_is_back() {
+    let bed = Bed::new();
+    let topic = bed.topic(2);
+    let (producer, reports) = bed.producer();
+    let (first, heard) = join(&bed, &topic);
+    assert_eq!(heard.assigned().len(), 2);
+    first.pause();
+    for _ in 0..3 {
+        heard.wait("idle", |event| matches!(event, Event::Idle).then_some(()));
+    }
+    let (second, other) = join(&bed, &topic);
+    let moved = other.assigned()[0].partition;
+    first.resume();
+    while heard.0.try_recv().is_ok() {}
+    for _ in 0..30 {
+        heard.wait("idle", |event| matches!(event, Event::Idle).then_some(()));
+    }
+    leave(&*second);
+    heard.assigned();
+    append(&*producer, &reports, &topic, moved, b"back");
+    assert_eq!(heard.value(), b"back");
+    leave(&*first);
+}
+
+#[test]
+fn members_that_leave_together_are_waited_for_once() {
+    let bed = Bed::new();
+    if bed.real {
+        return; // A real broker can't be taken down by the transport's own means.
+    }
+    let (producer, reports) = bed.producer();
+    let members: Vec<_> = (0..3)
+        .map(|_| {
+            let topic = bed.topic(1);
+            let (member, heard) = join(&bed, &topic);
+            heard.assigned();
+            append(&*producer, &reports, &topic, 0, b"read");
+            assert_eq!(heard.value(), b"read");
+            (member, heard)
+        })
+        .collect();
+    let mock = bed.kafka.0.embedded().expect("embedded").client();
+    let cluster = mock.mock_cluster().expect("a mock");
+    cluster.broker_down(-1).expect("goes down");
+    // Leaving waits for what is to be committed.
+    for (member, _) in &members {
+        member.commit(0, 1);
+    }
+    let start = Instant::now();
+    let patience = Duration::from_secs(1);
+    let leaving: Vec<_> = members
+        .iter()
+        .map(|(member, _)| member.leave(patience))
+        .collect();
+    leaving.into_iter().for_each(block_on);
+    let took = start.elapsed();
+    cluster.broker_up(-1).expect("comes up");
+    assert!(took < 2 * patience, "{took:?}");
+}
+
+#[test]
 fn a_static_member_that_comes_back_finds_its_partitions_waiting() {
     let bed = Bed::new();
     let topic = bed.topic(1);
