@@ -149,6 +149,7 @@ impl World {
             value,
             headers: &[],
             timestamp_ms: self.transport.clock().wall_ms(),
+            urgent: true,
         };
         producer.produce(record, 0).expect("handed over");
         assert!(deliveries.recv().await.expect("a report"), "not persisted");

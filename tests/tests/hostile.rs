@@ -166,6 +166,7 @@ async fn survives(cluster: &impl Cluster, prefix: &str) {
                 value: &value,
                 headers: &[],
                 timestamp_ms: transport.clock().wall_ms(),
+                urgent: true,
             };
             producer.produce(record, 0).unwrap();
         }

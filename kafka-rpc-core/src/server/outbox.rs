@@ -147,6 +147,7 @@ impl Outbox {
                 value: &value,
                 headers: &[],
                 timestamp_ms,
+                urgent: false,
             },
             token,
         );

@@ -136,6 +136,8 @@ pub struct Record<'a> {
     pub headers: &'a [(String, Vec<u8>)],
     /// The producer's wall clock, in milliseconds since the Unix epoch.
     pub timestamp_ms: i64,
+    /// Whether somebody waits for its delivery report; others may be told some milliseconds late.
+    pub urgent: bool,
 }
 
 /// Appends records to topics.
@@ -156,6 +158,13 @@ pub trait Producer: Send + Sync {
 pub trait DeliverySink: Send + Sync {
     /// The record that was handed over with this token ended so.
     fn delivered(&self, token: u64, delivery: Delivery);
+
+    /// The records that were handed over with these tokens are in the log.
+    fn persisted(&self, tokens: &[u64]) {
+        for &token in tokens {
+            self.delivered(token, Delivery::Persisted);
+        }
+    }
 }
 
 /// What became of a produced record.

@@ -18,6 +18,7 @@ mod latch;
 mod listener;
 mod producer;
 mod rebalance;
+mod reports;
 mod settings;
 mod topics;
 

@@ -326,5 +326,6 @@ fn record<'a>(topic: &'a str, partition: u32, value: &'a [u8]) -> Record<'a> {
         value,
         headers: &[],
         timestamp_ms: 1_700_000_000_000,
+        urgent: true,
     }
 }

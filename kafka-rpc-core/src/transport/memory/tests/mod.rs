@@ -165,6 +165,7 @@ fn produce(
         value: value.as_bytes(),
         headers: &[],
         timestamp_ms: 0,
+        urgent: true,
     };
     producer.produce(record, token)
 }

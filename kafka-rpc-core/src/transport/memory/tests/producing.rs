@@ -28,6 +28,7 @@ async fn a_record_keeps_all_its_parts() {
         value: b"v",
         headers: &[("h".to_owned(), b"x".to_vec())],
         timestamp_ms: 42,
+        urgent: true,
     };
     producer.produce(record, 1).unwrap();
     let stored = MemoryRecord {
