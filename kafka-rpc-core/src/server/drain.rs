@@ -9,7 +9,7 @@ use super::member::{Effects, Live, Member, State};
 use super::outbox::Outbox;
 use super::run::arm;
 use crate::sync::lock;
-use crate::transport::{Assigned, GroupSink, Incoming, Release, Tick, TransportError};
+use crate::transport::{Assigned, GroupSink, Incoming, Release, Tick, TransportError, Work};
 
 /// How long after a resumption it tells nothing that no record is there.
 const CATCH_UP: Duration = Duration::from_secs(1);
@@ -202,10 +202,8 @@ impl GroupSink for GroupRelay {
         }
     }
 
-    fn record(&self, record: Incoming<'_>) {
-        if let Some(member) = self.0.upgrade() {
-            member.record(&record);
-        }
+    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {
+        Some(self.0.upgrade()?.record(&record)?)
     }
 
     fn idle(&self) {

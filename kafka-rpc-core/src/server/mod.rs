@@ -15,6 +15,7 @@ mod dedupe;
 mod drain;
 mod events;
 mod handling;
+mod inline;
 mod intake;
 mod member;
 mod outbox;

@@ -252,14 +252,21 @@ pub trait GroupSink: Send + Sync {
     /// These partitions are the member's no longer; commits for them are ignored.
     fn lost(&self, partitions: &[u32]);
 
-    /// A record was read.
-    fn record(&self, record: Incoming<'_>);
+    /// A record was read. What this returns is to be run at once, on the same thread.
+    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>>;
 
     /// Nothing was waiting to be read: the member has caught up with what it has fetched.
     fn idle(&self);
 
     /// Something failed that the member goes on trying to mend.
     fn trouble(&self, error: TransportError);
+}
+
+/// What a record led to, and may take long: a member whose thread is held up by it lets another one
+/// read on.
+pub trait Work: Send {
+    /// Does it.
+    fn run(self: Box<Self>);
 }
 
 /// A partition that was assigned.

@@ -21,6 +21,7 @@ mod rebalance;
 mod reports;
 mod settings;
 mod topics;
+mod turn;
 
 #[cfg(test)]
 mod tests;

@@ -152,7 +152,9 @@ async fn run(
                 heard = true;
                 let full = batch.len() == BATCH;
                 for stored in batch.drain(..) {
-                    sink.record(stored.incoming(partition));
+                    if let Some(work) = sink.record(stored.incoming(partition)) {
+                        work.run();
+                    }
                 }
                 give_way(full).await;
             }

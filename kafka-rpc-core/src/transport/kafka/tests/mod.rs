@@ -22,7 +22,7 @@ use crate::sync::lock;
 use crate::transport::sealed::Open;
 use crate::transport::{
     Assigned, Delivery, DeliverySink, GroupSink, Incoming, ListenerSink, Producer, Record, Release,
-    TopicSpec, Transport, TransportError,
+    TopicSpec, Transport, TransportError, Work,
 };
 
 /// How long a test waits for what must come.
@@ -231,8 +231,9 @@ impl GroupSink for Recorder {
         self.tell(Event::Lost(partitions.to_vec()));
     }
 
-    fn record(&self, record: Incoming<'_>) {
+    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {
         self.tell(Event::Record(read(&record)));
+        None
     }
 
     fn idle(&self) {

@@ -16,7 +16,7 @@ use super::{MemoryBroker, MemoryNode, MemoryRecord};
 use crate::sync::lock;
 use crate::transport::{
     Assigned, Delivery, DeliverySink, GroupOptions, GroupSink, Incoming, Listener, ListenerSink,
-    Membership, Producer, Record, Release, Transport, TransportError, sealed::Open,
+    Membership, Producer, Record, Release, Transport, TransportError, Work, sealed::Open,
 };
 
 /// Writes down what it is told, in words, whatever kind of sink it is used as.
@@ -103,8 +103,9 @@ impl GroupSink for Told {
         self.write(format!("lost {partitions:?}"));
     }
 
-    fn record(&self, record: Incoming<'_>) {
+    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {
         self.note_record(&record);
+        None
     }
 
     fn idle(&self) {
