@@ -34,6 +34,8 @@ impl Member {
 
     /// What hasn't been started is left to the next owner; what runs may go on for the grace period.
     fn revoked(self: &Arc<Self>, partitions: &[u32], release: Release) {
+        // What is released waits for these.
+        self.held.flush(&self.shared.outbox);
         let release = Arc::new(Mutex::new(release));
         let now = self.shared.clock.now();
         let mut effects = Effects::default();
@@ -204,6 +206,12 @@ impl GroupSink for GroupRelay {
 
     fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {
         Some(self.0.upgrade()?.record(&record)?)
+    }
+
+    fn flush(&self) {
+        if let Some(member) = self.0.upgrade() {
+            member.held.flush(&member.shared.outbox);
+        }
     }
 
     fn idle(&self) {

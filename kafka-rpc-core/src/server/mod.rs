@@ -15,6 +15,7 @@ mod dedupe;
 mod drain;
 mod events;
 mod handling;
+mod held;
 mod inline;
 mod intake;
 mod member;

@@ -239,8 +239,8 @@ impl Run {
         member.apply(effects);
     }
 
-    /// Its handler has ended: its slot is free, and its reply goes out. `panic` is the text of one
-    /// while the handler was dropped.
+    /// Its handler has ended: its slot is free, and its reply goes out.
+    /// `panic` is the text of one while the handler was dropped.
     pub(super) fn end(
         self: Box<Self>,
         ended: Ended,
@@ -254,6 +254,8 @@ impl Run {
             number,
             job,
         } = *self;
+        // It ran where it was read, and what is read next is seen there, too.
+        let inline = number.is_none();
         if let Some(text) = panic {
             member.report_panic(&job, &text);
         }
@@ -295,7 +297,12 @@ impl Run {
             member.start_ready(state, now, &mut effects);
         }
         if let Some(outgoing) = send {
-            member.shared.outbox.send(outgoing);
+            let outbox = &member.shared.outbox;
+            if inline {
+                member.held.push(outgoing, now, outbox);
+            } else {
+                outbox.send(outgoing);
+            }
         }
         member.apply(effects);
     }

@@ -255,6 +255,10 @@ pub trait GroupSink: Send + Sync {
     /// A record was read. What this returns is to be run at once, on the same thread.
     fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>>;
 
+    /// No further record is at hand: what was held back to go with the next one is to go now. Comes
+    /// after any number of records, on the same thread.
+    fn flush(&self);
+
     /// Nothing was waiting to be read: the member has caught up with what it has fetched.
     fn idle(&self);
 

@@ -180,6 +180,7 @@ impl Poller {
             if self.unattended == 0 {
                 self.unattended = UNATTENDED;
                 if shared.leaving.is_open() {
+                    shared.sink.flush();
                     self.leave(shared);
                     return None;
                 }
@@ -194,6 +195,7 @@ impl Poller {
             let mut polled = self.consumer.poll(Duration::ZERO);
             if polled.is_none() {
                 self.unattended = 0;
+                shared.sink.flush();
                 shared.sink.idle();
                 let halted = shared.halted.load(Ordering::Relaxed);
                 polled = self
@@ -258,6 +260,7 @@ impl Poller {
 
 /// Another member has taken this one's name: the group won't hear of it again.
 fn give_up(shared: &Shared, error: &KafkaError) {
+    shared.sink.flush();
     let lost: Vec<u32> = std::mem::take(&mut *lock(&shared.owned))
         .into_keys()
         .map(number)

@@ -67,7 +67,7 @@ fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<d
         Ok(client) => client,
         Err(error) => return drop(reply.send(Err(error))),
     };
-    if let Err(error) = warm_up(&client, &shared, &reply) {
+    if let Err(error) = warm_up(client.client(), &shared, &reply) {
         return drop(reply.send(Err(error)));
     }
     *shared.slot.write().unwrap_or_else(PoisonError::into_inner) = Some(client);
@@ -76,29 +76,30 @@ fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<d
     let mut lull = Lull::default();
     // Where nobody waits any more, the handle is dropped here, and the loop ends at once.
     drop(reply.send(Ok(Arc::new(handle))));
-    while let Some(client) = shared.client() {
-        shared.hear(&client, &mut lull);
+    while let Some(sender) = shared.client() {
+        let client = sender.client();
+        shared.hear(client, &mut lull);
         if shared.closed.load(Ordering::Acquire) {
             // The handle is gone, and with it whoever could take another clone.
             let slot = &shared.slot;
             slot.write().unwrap_or_else(PoisonError::into_inner).take();
             shared.prompt.store(true, Ordering::Relaxed);
-            wait_for_reports(&client, LAST_WORDS);
-            retire(&client);
-        } else if made.elapsed() >= SHORTEST_LIFE && fatal_error(&client).is_some() {
-            replace(settings, &shared, &client);
+            wait_for_reports(client, LAST_WORDS);
+            retire(client);
+        } else if made.elapsed() >= SHORTEST_LIFE && fatal_error(client).is_some() {
+            replace(settings, &shared, client);
             made = Instant::now();
         }
     }
 }
 
-type Connected = Arc<BaseProducer<Deliveries>>;
+type Connected = Arc<ffi::Sender<Deliveries>>;
 
 fn connect(settings: &Settings, shared: &Arc<Shared>) -> Result<Connected, TransportError> {
     settings
         .producer()
         .create_with_context(Deliveries(Arc::clone(shared)))
-        .map(Arc::new)
+        .map(|client| Arc::new(ffi::Sender::new(client)))
         .map_err(|error| errors::from_creation(&error))
 }
 
@@ -234,7 +235,7 @@ impl Shared {
             ) => {
                 let ended = lock(&self.ended).clone();
                 ended
-                    .or_else(|| fatal_error(&*self.client()?))
+                    .or_else(|| fatal_error(self.client()?.client()))
                     .unwrap_or(error)
             }
             _ => self.events.explain(error),
@@ -296,24 +297,13 @@ struct KafkaProducer(Arc<Shared>);
 impl Producer for KafkaProducer {
     fn produce(&self, record: Record<'_>, token: u64) -> Result<(), TransportError> {
         let shared = &*self.0;
-        let partition = i32::try_from(record.partition).unwrap_or(i32::MAX);
-        let mut message = BaseRecord::with_opaque_to(record.topic, token as usize)
-            .partition(partition)
-            .payload(record.value)
-            .timestamp(record.timestamp_ms);
-        if let Some(key) = record.key {
-            message = message.key(key);
-        }
-        if !record.headers.is_empty() {
-            message = message.headers(headers(record.headers));
-        }
         // Counted first: the report may come before `send` returns.
         shared.reports.add(record.urgent);
         let slot = shared.slot.read().unwrap_or_else(PoisonError::into_inner);
         let sent = match &*slot {
-            Some(client) => client.send(message).map_err(|(error, _)| {
+            Some(sender) => send(sender, &record, token as usize).map_err(|error| {
                 if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
-                    && let Some(cause) = fatal_error(client)
+                    && let Some(cause) = fatal_error(sender.client())
                 {
                     return cause;
                 }
@@ -353,6 +343,34 @@ impl Drop for KafkaProducer {
         self.0.closed.store(true, Ordering::Release);
         self.0.reports.rouse();
     }
+}
+
+fn send(
+    sender: &ffi::Sender<Deliveries>,
+    record: &Record<'_>,
+    token: usize,
+) -> Result<(), KafkaError> {
+    let partition = i32::try_from(record.partition).unwrap_or(i32::MAX);
+    if record.headers.is_empty() {
+        let (key, timestamp_ms) = (record.key, record.timestamp_ms);
+        return sender.produce(
+            record.topic,
+            partition,
+            key,
+            record.value,
+            timestamp_ms,
+            token,
+        );
+    }
+    let mut message = BaseRecord::with_opaque_to(record.topic, token)
+        .partition(partition)
+        .payload(record.value)
+        .timestamp(record.timestamp_ms)
+        .headers(headers(record.headers));
+    if let Some(key) = record.key {
+        message = message.key(key);
+    }
+    sender.client().send(message).map_err(|(error, _)| error)
 }
 
 fn headers(headers: &[(String, Vec<u8>)]) -> OwnedHeaders {

@@ -156,6 +156,7 @@ async fn run(
                         work.run();
                     }
                 }
+                sink.flush();
                 give_way(full).await;
             }
         }

@@ -236,6 +236,8 @@ impl GroupSink for Recorder {
         None
     }
 
+    fn flush(&self) {}
+
     fn idle(&self) {
         self.tell(Event::Idle);
     }

@@ -108,6 +108,8 @@ impl GroupSink for Told {
         None
     }
 
+    fn flush(&self) {}
+
     fn idle(&self) {
         self.write("idle".to_owned());
     }
