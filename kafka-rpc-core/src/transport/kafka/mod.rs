@@ -9,6 +9,7 @@ mod blocking;
 mod clients;
 mod clock;
 mod defaults;
+mod effective;
 mod embedded;
 mod errors;
 mod events;
@@ -17,6 +18,7 @@ mod group;
 mod latch;
 mod listener;
 mod producer;
+mod profile;
 mod rebalance;
 mod reports;
 mod settings;
@@ -29,6 +31,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use effective::{EffectiveSettings, Role};
+pub use profile::Profile;
 pub use settings::Kafka;
 
 use self::clients::Settings;
