@@ -3,10 +3,12 @@
 use std::process::Command;
 use std::time::Duration;
 
-use kafka_rpc_tests::broker::{self, Broker};
+use kafka_rpc_tests::broker;
 use kafka_rpc_tests::process::Process;
 use kafka_rpc_tests::run::temp_dir;
 
+/// For benchmarks that need no broker.
+const NONE: &str = "";
 const PATIENCE: Duration = Duration::from_secs(180);
 
 fn benchmark(arguments: &[&str]) -> Command {
@@ -17,7 +19,7 @@ fn benchmark(arguments: &[&str]) -> Command {
 
 #[test]
 fn the_bare_pair_is_compared_with_kafka_rpc() {
-    let Some(broker) = Broker::builder().start_or_skip() else {
+    let Some(broker) = broker::shared() else {
         return;
     };
     let mut comparison = Process::spawn(
@@ -29,11 +31,11 @@ fn the_bare_pair_is_compared_with_kafka_rpc() {
     for in_flight in ["1 in flight", "16 in flight"] {
         comparison.wait_for_line(in_flight, PATIENCE);
         for name in ["p50", "p90", "p99", "calls/s", "CPU/call"] {
-            let line = comparison.wait_for_line(&format!("{name} "), PATIENCE);
-            let mut words = line.split_whitespace();
-            assert_eq!(words.next(), Some("rpc/bare"), "{line}");
+            let line = comparison.wait_for_line("rpc/bare", PATIENCE);
+            let mut words = line.split_whitespace().skip(1);
+            assert_eq!(words.next(), Some(name), "{line}");
             let ratio: f64 = words
-                .nth(1)
+                .next()
                 .and_then(|word| word.parse().ok())
                 .unwrap_or_else(|| panic!("no ratio in {line:?}"));
             // A short run's CPU time may be less than the kernel's tick.
@@ -49,12 +51,12 @@ fn the_bare_pair_is_compared_with_kafka_rpc() {
 
 /// Runs a benchmark as briefly as it can be, and looks at the file that it writes.
 #[track_caller]
-fn writes_its_results(name: &str) {
+fn writes_its_results(name: &str, brokers: &str) {
     let folder = temp_dir("results").expect("a folder can be made");
     let file = folder.path().join("results.json");
     let path = file.to_str().expect("temporary folders have plain names");
-    let mut process =
-        Process::spawn(&mut benchmark(&[name, "--quick", "--json", path])).expect("it starts");
+    let mut command = benchmark(&[name, "--quick", "--json", path]);
+    let mut process = Process::spawn(command.env("KAFKA_RPC_BROKERS", brokers)).expect("it starts");
     let status = process.wait(PATIENCE).expect("it ends");
     assert!(status.success(), "{}", process.output());
     let written = std::fs::read(&file).expect("it wrote its results");
@@ -65,29 +67,29 @@ fn writes_its_results(name: &str) {
 
 #[test]
 fn memory_writes_its_results() {
-    writes_its_results("memory");
+    writes_its_results("memory", NONE);
 }
 
 #[test]
 fn registry_writes_its_results() {
-    writes_its_results("registry");
+    writes_its_results("registry", NONE);
 }
 
 #[test]
 fn codec_writes_its_results() {
-    writes_its_results("codec");
+    writes_its_results("codec", NONE);
 }
 
 #[test]
 fn footprint_writes_its_results() {
-    if broker::can_start() {
-        writes_its_results("footprint");
+    if let Some(broker) = broker::shared() {
+        writes_its_results("footprint", broker.bootstrap());
     }
 }
 
 #[test]
 fn open_loop_writes_its_results() {
-    if broker::can_start() {
-        writes_its_results("open-loop");
+    if let Some(broker) = broker::shared() {
+        writes_its_results("open-loop", broker.bootstrap());
     }
 }
