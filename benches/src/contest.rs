@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::cluster::Cluster;
 use crate::contestant::{Contestant, Load};
 use crate::measure::{Figures, Outcome};
-use crate::options::Options;
 use crate::round::Round;
 
 /// Contestants and how long they run.
@@ -27,13 +26,11 @@ pub(crate) struct Skipped {
 }
 
 impl Match {
-    /// Takes `--contestants` and `--blocks`, and makes the contestants ready.
-    pub(crate) fn parse(options: &mut Options, names: &str, blocks: usize) -> Outcome<Self> {
-        let names: Vec<String> = names.split(',').map(str::to_owned).collect();
-        let names = options.list("--contestants", &names, &names)?;
+    /// Makes the contestants ready, and says which have to be left out.
+    pub(crate) fn prepare(names: Vec<String>, blocks: usize) -> Outcome<Self> {
         let mut contest = Self {
             contestants: Vec::new(),
-            blocks: options.take("--blocks", blocks, 1)?,
+            blocks,
             skipped: Vec::new(),
         };
         for name in names {
@@ -45,7 +42,7 @@ impl Match {
                 }
             }
         }
-        if contest.blocks == 0 || contest.contestants.is_empty() {
+        if blocks == 0 || contest.contestants.is_empty() {
             return Err("nothing would be measured".into());
         }
         Ok(contest)
@@ -58,7 +55,8 @@ impl Match {
         Ok(())
     }
 
-    /// Runs all blocks of one load, and prints what they showed.
+    /// Runs all blocks of one load, and prints what they showed. Who fails is out from then on, and
+    /// keeps the blocks before.
     pub(crate) fn play(&self, cluster: &Cluster, load: Load) -> Outcome<Round> {
         let mut runs: Vec<Vec<Figures>> = vec![Vec::new(); self.contestants.len()];
         let mut failed: Vec<Skipped> = Vec::new();
@@ -78,10 +76,10 @@ impl Match {
             }
         }
         let entrants = self.contestants.iter().zip(runs);
-        let complete = entrants
-            .filter(|(_, runs)| runs.len() == self.blocks)
+        let measured = entrants
+            .filter(|(_, runs)| !runs.is_empty())
             .map(|(contestant, runs)| (contestant.name.clone(), runs));
-        let round = Round::new(complete, failed)?;
+        let round = Round::new(measured, failed)?;
         round.print();
         Ok(round)
     }

@@ -56,7 +56,7 @@ const USAGE: &str =
                 --clients 1,2,4,8   --servers 1,2   --partitions 1,2,4   --in-flight 64
                 --seconds 4   --commands-partitions 4
   memory      a round trip over the broker in memory
-                --in-flight 1,64,1024   --blocks 31   --calls 200000   --log-bytes 4194304
+                --in-flight 1,64,1024   --blocks 31   --calls 200000   --log-bytes 1048576
   registry    starting and ending calls while many others are pending
                 --pending 1000,100000,1000000   --threads 1,2,4   --blocks 15   --calls 20000
   footprint   bytes of a pending call, what a million timeouts leave behind, allocations per call

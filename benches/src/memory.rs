@@ -35,7 +35,7 @@ pub(crate) fn run(mut options: Options) -> Outcome {
     let mut results = Results {
         blocks: options.take("--blocks", 31, 3)?,
         calls_per_block: options.take("--calls", 200_000, 10_000)?,
-        log_bytes: options.take("--log-bytes", 4 << 20, 4 << 20)?,
+        log_bytes: options.take("--log-bytes", 1 << 20, 1 << 20)?,
         by_in_flight: Vec::new(),
     };
     let json = options.finish()?;

@@ -36,13 +36,16 @@ pub(crate) fn run(mut options: Options) -> Outcome {
         in_flight: 64,
         seconds: options.take("--seconds", 4.0, 0.5)?,
     };
-    let contest = Match::parse(&mut options, "bare,rpc", 15)?;
+    let contestants = ["bare", "rpc"].map(str::to_owned);
+    let contestants = options.list("--contestants", &contestants, &contestants)?;
+    let blocks = options.take("--blocks", 15, 1)?;
     let warm_up = options.take("--warm-up", 6.0, 0.5)?;
     let json = options.finish()?;
     if in_flight.contains(&0) {
         return Err("nothing would be measured".into());
     }
 
+    let contest = Match::prepare(contestants, blocks)?;
     let cluster = Cluster::open()?;
     println!(
         "{} blocks of {} s, commands of {} bytes, replies of {} bytes, one partition each way",

@@ -30,13 +30,16 @@ pub(crate) fn run(mut options: Options) -> Outcome {
     let sizes = options.list("--sizes", &[64, 1_024, 16_384, 262_144], &[64, 16_384])?;
     let in_flight = options.list("--in-flight", &[1, 64], &[64])?;
     let seconds = options.take("--seconds", 3.0, 0.3)?;
-    let contest = Match::parse(&mut options, "bare,rpc", 7)?;
+    let contestants = ["bare", "rpc"].map(str::to_owned);
+    let contestants = options.list("--contestants", &contestants, &contestants)?;
+    let blocks = options.take("--blocks", 7, 1)?;
     let warm_up = options.take("--warm-up", 6.0, 0.5)?;
     let json = options.finish()?;
     if in_flight.contains(&0) {
         return Err("nothing would be measured".into());
     }
 
+    let contest = Match::prepare(contestants, blocks)?;
     let cluster = Cluster::open()?;
     println!(
         "{} blocks of {seconds} s, one partition each way",

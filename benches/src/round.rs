@@ -38,7 +38,7 @@ struct Ratios {
 }
 
 impl Round {
-    /// Takes each contestant's runs, as many of each, and those that didn't come to the end.
+    /// Takes each contestant's runs, from the first block on, and who didn't come to the last.
     pub(crate) fn new(
         runs: impl IntoIterator<Item = (String, Vec<Figures>)>,
         failed: Vec<Skipped>,
