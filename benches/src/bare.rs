@@ -74,7 +74,7 @@ pub(crate) fn client(plan: &Plan) -> Outcome {
         id[8..].copy_from_slice(&call.to_be_bytes());
         id
     };
-    let mut stopwatch = Stopwatch::start(plan);
+    let mut stopwatch = Stopwatch::start(plan)?;
     // With one partition each way and a server that echoes in order, replies come in order.
     let mut sent = VecDeque::with_capacity(plan.in_flight);
     let (mut next_call, mut next_reply) = (0, 0);
@@ -99,8 +99,7 @@ pub(crate) fn client(plan: &Plan) -> Outcome {
             break;
         }
     }
-    println!("{}", serde_json::to_string(&stopwatch.stop()?)?);
-    Ok(())
+    stopwatch.stop()?.print()
 }
 
 fn next(consumer: &BaseConsumer) -> Outcome<Option<BorrowedMessage<'_>>> {
