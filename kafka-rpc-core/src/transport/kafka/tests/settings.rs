@@ -54,7 +54,10 @@ fn other_settings_override_the_defaults() {
         .set("linger.ms", "5")
         .client_id("me");
     kafka.open().expect("fine");
-    assert_eq!(kafka.0.producer().get("linger.ms"), Some("5"));
+    assert_eq!(
+        kafka.0.producer(Duplicates::Never).get("linger.ms"),
+        Some("5")
+    );
     assert_eq!(kafka.0.listener().get("client.id"), Some("me"));
     assert_eq!(kafka.0.listener().get("auto.offset.reset"), Some("error"));
 }
@@ -63,8 +66,14 @@ fn other_settings_override_the_defaults() {
 fn a_profile_changes_defaults_and_no_more() {
     let latency = Kafka::new("localhost:1");
     let throughput = latency.clone().profile(Profile::Throughput);
-    assert_eq!(latency.0.producer().get("linger.ms"), Some("0"));
-    assert_eq!(throughput.0.producer().get("linger.ms"), Some("1"));
+    assert_eq!(
+        latency.0.producer(Duplicates::Never).get("linger.ms"),
+        Some("0")
+    );
+    assert_eq!(
+        throughput.0.producer(Duplicates::Never).get("linger.ms"),
+        Some("1")
+    );
     for config in [throughput.0.listener(), member(&throughput)] {
         assert_eq!(config.get("fetch.min.bytes"), Some("16384"));
         assert_eq!(config.get("fetch.wait.max.ms"), Some("5"));
@@ -85,7 +94,10 @@ fn what_a_user_sets_wins_over_a_profile_in_either_order() {
             .profile(Profile::Throughput),
         kafka.profile(Profile::Throughput).set("linger.ms", "7"),
     ] {
-        assert_eq!(kafka.0.producer().get("linger.ms"), Some("7"));
+        assert_eq!(
+            kafka.0.producer(Duplicates::Never).get("linger.ms"),
+            Some("7")
+        );
         refused(&kafka.set("acks", "1"));
     }
 }
@@ -102,7 +114,7 @@ fn the_effective_settings_are_those_that_clients_are_made_with() {
     let kafka = Kafka::new("localhost:1").set("linger.ms", "7");
     let settings = kafka.effective_settings().expect("fine");
     for (role, config) in [
-        (Role::Producer, kafka.0.producer()),
+        (Role::CommandProducer, kafka.0.producer(Duplicates::Never)),
         (Role::Listener, kafka.0.listener()),
         (Role::Member, member(&kafka)),
     ] {
@@ -183,7 +195,7 @@ fn the_defaults_are_known_to_librdkafka() {
     let member = member(&kafka);
     assert_eq!(member.get("max.poll.interval.ms"), Some("660000"));
     for config in [
-        kafka.0.producer(),
+        kafka.0.producer(Duplicates::Never),
         kafka.0.listener(),
         kafka.0.metadata_client(),
         kafka.0.admin_client(),
