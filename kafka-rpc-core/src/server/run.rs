@@ -268,6 +268,7 @@ impl Run {
         let times = StageTimes {
             queued_us: micros(job.read_at, started_at),
             handler_us: micros(started_at, now),
+            ..StageTimes::default()
         };
         let reply = member.reply(&job, ended, times);
         let mut effects = Effects::default();
