@@ -155,11 +155,15 @@ pub struct Record<'a> {
     pub urgent: bool,
 }
 
+/// The largest token that a record may be handed over with.
+pub const MAX_TOKEN: u64 = (1 << 47) - 1;
+
 /// Appends records to topics.
 pub trait Producer: Send + Sync {
     /// Hands a record over, without blocking. What became of it is told to the sink with the same
     /// token, exactly once, if this returned `Ok`, and never if it returned an error: then the
-    /// record certainly isn't in the log.
+    /// record certainly isn't in the log. That may be before this returns, and reports of other
+    /// records may be told meanwhile. A token is at most [`MAX_TOKEN`].
     ///
     /// # Errors
     /// The queue is full, the record is too large, or the producer is closed.

@@ -21,7 +21,7 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::sync::lock;
-use crate::transport::{Delivery, Tick, TransportError};
+use crate::transport::{Delivery, MAX_TOKEN, Tick, TransportError};
 
 use super::metadata::Times;
 use super::stats::ClientStats;
@@ -29,7 +29,7 @@ use deadlines::NEVER;
 use shard::{Entry, Report, Shard, State};
 
 /// The token of records whose delivery nobody waits for, such as cancels.
-pub(super) const NO_CALL: u64 = u64::MAX;
+pub(super) const NO_CALL: u64 = MAX_TOKEN;
 
 const SHARDS: usize = 16;
 

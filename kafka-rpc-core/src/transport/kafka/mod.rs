@@ -24,6 +24,7 @@ mod reports;
 mod settings;
 mod topics;
 mod turn;
+mod window;
 
 #[cfg(test)]
 mod tests;

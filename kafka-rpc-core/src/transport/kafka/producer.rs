@@ -15,10 +15,11 @@ use super::blocking::{self, Reply};
 use super::clients::Settings;
 use super::events::Events;
 use super::reports::{Lull, Reports};
+use super::window::{Passed, Windows};
 use super::{errors, ffi};
 use crate::sync::lock;
 use crate::transport::{
-    BoxFuture, Delivery, DeliverySink, Duplicates, Producer, Record, TransportError,
+    BoxFuture, Delivery, DeliverySink, Duplicates, MAX_TOKEN, Producer, Record, TransportError,
     TransportErrorKind,
 };
 
@@ -65,7 +66,7 @@ fn run(
         duplicates,
         sink,
         reports: Reports::default(),
-        prompt: AtomicBool::new(true),
+        windows: Windows::default(),
         batch: Mutex::default(),
         slot: RwLock::new(None),
         ended: Mutex::new(None),
@@ -88,12 +89,13 @@ fn run(
         let client = sender.client();
         shared.hear(client, &mut lull);
         if shared.closed.load(Ordering::Acquire) {
+            shared.release_all(&sender);
             // The handle is gone, and with it whoever could take another clone.
             let slot = &shared.slot;
             slot.write().unwrap_or_else(PoisonError::into_inner).take();
-            shared.prompt.store(true, Ordering::Relaxed);
             wait_for_reports(client, LAST_WORDS);
             retire(client);
+            shared.tell();
         } else if made.elapsed() >= SHORTEST_LIFE && fatal_error(client).is_some() {
             replace(settings, &shared, client);
             made = Instant::now();
@@ -184,8 +186,7 @@ struct Shared {
     duplicates: Duplicates,
     sink: Arc<dyn DeliverySink>,
     reports: Reports,
-    /// Whether each report is told by itself, as soon as it is heard.
-    prompt: AtomicBool,
+    windows: Windows,
     /// The records that were reported to be in the log, and not yet told.
     batch: Mutex<Vec<u64>>,
     /// The client, until the handle is closed. Clients refer to this, and this to them: the thread
@@ -204,12 +205,10 @@ impl Shared {
 
     /// Hears reports for a while: as long as somebody waits for one, else what there is by now.
     fn hear(&self, client: &BaseProducer<Deliveries>, lull: &mut Lull) {
-        if self.reports.is_awaited() {
-            self.prompt.store(true, Ordering::Relaxed);
+        if self.reports.is_awaited() || self.windows.keep_any() {
             client.poll(PROMPT_ROUND);
-            return;
+            return self.tell();
         }
-        self.prompt.store(false, Ordering::Relaxed);
         // A poll takes one event and doesn't tell whether there was one.
         loop {
             let heard = lock(&self.batch).len();
@@ -219,8 +218,53 @@ impl Shared {
             }
         }
         self.tell();
-        let closed = || self.closed.load(Ordering::Acquire);
-        self.reports.rest(lull, closed);
+        self.reports.rest(lull, || {
+            self.windows.keep_any() || self.closed.load(Ordering::Acquire)
+        });
+    }
+
+    /// Hands a record to the client.
+    fn send(
+        &self,
+        sender: &ffi::Sender<Deliveries>,
+        record: &Record<'_>,
+        opaque: usize,
+    ) -> Result<(), TransportError> {
+        send(sender, record, opaque).map_err(|error| {
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
+                && let Some(cause) = fatal_error(sender.client())
+            {
+                return cause;
+            }
+            let doing = format!("can't produce to {}/{}", record.topic, record.partition);
+            errors::from_kafka(&doing, &error)
+        })
+    }
+
+    /// A record was reported, which may let others go.
+    fn reported(&self, window: u16) {
+        let failed = self.windows.reported(window, |record, token| {
+            let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
+            let sender = slot.as_ref().ok_or_else(closed)?;
+            self.send(sender, record, pack(window, record.urgent, token))
+        });
+        self.not_taken(failed);
+    }
+
+    /// Lets everything go that is kept back.
+    fn release_all(&self, sender: &ffi::Sender<Deliveries>) {
+        let failed = self.windows.release_all(|window, record, token| {
+            self.send(sender, record, pack(window, record.urgent, token))
+        });
+        self.not_taken(failed);
+    }
+
+    /// Records that were kept back were not taken in the end.
+    fn not_taken(&self, failed: Vec<(u64, TransportError)>) {
+        for (token, error) in failed {
+            self.sink.delivered(token, Delivery::NotPersisted(error));
+            self.reports.remove(1);
+        }
     }
 
     /// Tells the reports that were heard.
@@ -258,30 +302,49 @@ struct Deliveries(Arc<Shared>);
 impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, token: usize) {
+    fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
         let shared = &*self.0;
-        let delivery = match result {
-            Ok(_) if !shared.prompt.load(Ordering::Relaxed) => {
-                return lock(&shared.batch).push(token as u64);
-            }
+        let (window, urgent, token) = unpack(opaque);
+        match result {
+            Ok(_) if !urgent => lock(&shared.batch).push(token),
             Ok(_) => {
                 shared.events.forget();
-                Delivery::Persisted
+                shared.sink.delivered(token, Delivery::Persisted);
+                shared.reports.remove(1);
             }
             Err((error, message)) => {
                 let code = error.rdkafka_error_code();
                 let error = errors::from_kafka("the record was not delivered", error);
                 let error = shared.explain(error, code);
-                if ffi::certainly_not_persisted(message) {
+                let delivery = if ffi::certainly_not_persisted(message) {
                     Delivery::NotPersisted(error)
                 } else {
                     Delivery::Unknown(error)
-                }
+                };
+                shared.sink.delivered(token, delivery);
+                shared.reports.remove(1);
             }
-        };
-        shared.sink.delivered(token as u64, delivery);
-        shared.reports.remove(1);
+        }
+        shared.reported(window);
     }
+}
+
+/// What travels through librdkafka with a record: its window, whether its report is urgent, and its
+/// token.
+fn pack(window: u16, urgent: bool, token: u64) -> usize {
+    debug_assert!(token <= MAX_TOKEN, "a token of so many bits");
+    let urgent = usize::from(urgent) << 47;
+    usize::from(window) << 48 | urgent | (token & MAX_TOKEN) as usize
+}
+
+/// The inverse of [`pack`].
+fn unpack(opaque: usize) -> (u16, bool, u64) {
+    let window = (opaque >> 48) as u16;
+    (window, opaque >> 47 & 1 == 1, opaque as u64 & MAX_TOKEN)
+}
+
+fn closed() -> TransportError {
+    TransportError::new(TransportErrorKind::Closed, "the producer is closed")
 }
 
 impl ClientContext for Deliveries {
@@ -306,28 +369,27 @@ struct KafkaProducer(Arc<Shared>);
 impl Producer for KafkaProducer {
     fn produce(&self, record: Record<'_>, token: u64) -> Result<(), TransportError> {
         let shared = &*self.0;
+        let slot = shared.slot.read().unwrap_or_else(PoisonError::into_inner);
+        let sender = slot.as_ref().ok_or_else(closed)?;
         // Counted first: the report may come before `send` returns.
         shared.reports.add(record.urgent);
-        let slot = shared.slot.read().unwrap_or_else(PoisonError::into_inner);
-        let sent = match &*slot {
-            Some(sender) => send(sender, &record, token as usize).map_err(|error| {
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
-                    && let Some(cause) = fatal_error(sender.client())
-                {
-                    return cause;
-                }
-                let doing = format!("can't produce to {}/{}", record.topic, record.partition);
-                errors::from_kafka(&doing, &error)
-            }),
-            None => Err(TransportError::new(
-                TransportErrorKind::Closed,
-                "the producer is closed",
-            )),
-        };
-        if sent.is_err() {
-            shared.reports.remove(1);
+        let passed = shared.windows.pass(
+            &record,
+            token,
+            || sender.client().poll(Duration::ZERO),
+            |window| shared.send(sender, &record, pack(window, record.urgent, token)),
+        );
+        match passed {
+            Ok(Passed::Sent) => Ok(()),
+            Ok(Passed::Kept) => {
+                shared.reports.rouse_if_resting();
+                Ok(())
+            }
+            Err(error) => {
+                shared.reports.remove(1);
+                Err(error)
+            }
         }
-        sent
     }
 
     fn flush(&self, patience: Duration) -> BoxFuture<()> {

@@ -103,6 +103,13 @@ impl Reports {
         self.flushing.fetch_sub(1, Ordering::SeqCst);
     }
 
+    /// Ends the thread's rest, if it rests. Whatever it is to notice has to be there already.
+    pub(super) fn rouse_if_resting(&self) {
+        if self.state.load(Ordering::SeqCst) != AWAKE {
+            self.rouse();
+        }
+    }
+
     /// Ends the thread's rest.
     pub(super) fn rouse(&self) {
         drop(lock(&self.lock));
