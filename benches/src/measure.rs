@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cpu;
+use crate::latencies::{Latencies, Sparse};
+
 /// Result of anything that may go wrong in a benchmark.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -36,7 +39,7 @@ impl Plan {
             server_pid,
         ] = options
         else {
-            return Err("a server or a client is started by the comparison".into());
+            return Err("servers and clients are started by the benchmarks".into());
         };
         Ok(Self {
             brokers: (*brokers).to_owned(),
@@ -66,7 +69,7 @@ impl Plan {
 }
 
 /// What a client prints at the end, as one line of JSON.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Figures {
     pub(crate) calls: u64,
     pub(crate) calls_per_second: f64,
@@ -76,16 +79,32 @@ pub(crate) struct Figures {
     /// User and system time of both processes; the broker's isn't in it.
     pub(crate) client_cpu_us_per_call: f64,
     pub(crate) server_cpu_us_per_call: f64,
+    /// To be pooled; programs in other languages leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) latencies: Option<Sparse>,
+}
+
+impl Figures {
+    /// The line that a client ends with.
+    pub(crate) fn print(&self) -> Outcome {
+        println!("{}", serde_json::to_string(self)?);
+        Ok(())
+    }
+
+    /// Of client and server together.
+    pub(crate) const fn cpu_us_per_call(&self) -> f64 {
+        self.client_cpu_us_per_call + self.server_cpu_us_per_call
+    }
 }
 
 /// Collects one client's latencies, first for the warm-up and then for the measured time.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
-    plan_seconds: f64,
+    measured: Duration,
     server_pid: u32,
     measuring: Option<Start>,
     warm_at: Instant,
-    latencies: Vec<Duration>,
+    latencies: Latencies,
 }
 
 #[derive(Debug)]
@@ -96,33 +115,41 @@ struct Start {
     server_cpu: f64,
 }
 
-const WARM_UP: Duration = Duration::from_secs(1);
+/// Runs that are shorter than this warm up as long as they measure.
+pub(crate) const WARM_UP: Duration = Duration::from_secs(1);
 
 impl Stopwatch {
-    pub(crate) fn start(plan: &Plan) -> Self {
-        Self {
-            plan_seconds: plan.seconds,
+    pub(crate) fn start(plan: &Plan) -> Outcome<Self> {
+        let measured = Duration::from_secs_f64(plan.seconds);
+        Ok(Self {
+            measured,
             server_pid: plan.server_pid,
             measuring: None,
-            warm_at: Instant::now() + WARM_UP,
-            latencies: Vec::with_capacity(1 << 20),
-        }
+            warm_at: Instant::now() + WARM_UP.min(measured),
+            latencies: Latencies::new()?,
+        })
+    }
+
+    /// Warms up for so long from now on.
+    pub(crate) fn warm_for(mut self, time: Duration) -> Self {
+        self.warm_at = Instant::now() + time;
+        self
     }
 
     /// Counts one call that was sent at `sent` and answered at `now`; says whether to go on.
     pub(crate) fn record(&mut self, sent: Instant, now: Instant) -> bool {
         match &self.measuring {
             Some(start) => {
-                self.latencies.push(now - sent);
+                self.latencies.record(now - sent);
                 now < start.until
             }
             None => {
                 if now >= self.warm_at {
                     self.measuring = Some(Start {
                         at: now,
-                        until: now + Duration::from_secs_f64(self.plan_seconds),
-                        client_cpu: cpu_us(std::process::id()),
-                        server_cpu: cpu_us(self.server_pid),
+                        until: now + self.measured,
+                        client_cpu: cpu::time_us(std::process::id()),
+                        server_cpu: cpu::time_us(self.server_pid),
                     });
                 }
                 true
@@ -131,41 +158,21 @@ impl Stopwatch {
     }
 
     /// The figures; to be called at once when [`Stopwatch::record`] said to stop.
-    pub(crate) fn stop(mut self) -> Outcome<Figures> {
+    pub(crate) fn stop(self) -> Outcome<Figures> {
         let start = self.measuring.ok_or("the run ended in its warm-up")?;
         let elapsed = start.at.elapsed().as_secs_f64();
-        let client_cpu = cpu_us(std::process::id()) - start.client_cpu;
-        let server_cpu = cpu_us(self.server_pid) - start.server_cpu;
-        self.latencies.sort_unstable();
-        let quantile = |share: f64| {
-            let last = self.latencies.len() - 1;
-            self.latencies[(share * last as f64).round() as usize].as_secs_f64() * 1e6
-        };
-        let calls = self.latencies.len() as f64;
+        let client_cpu = cpu::time_us(std::process::id()) - start.client_cpu;
+        let server_cpu = cpu::time_us(self.server_pid) - start.server_cpu;
+        let calls = self.latencies.calls() as f64;
         Ok(Figures {
-            calls: self.latencies.len() as u64,
+            calls: self.latencies.calls(),
             calls_per_second: calls / elapsed,
-            p50_us: quantile(0.5),
-            p90_us: quantile(0.9),
-            p99_us: quantile(0.99),
+            p50_us: self.latencies.quantile_us(0.5),
+            p90_us: self.latencies.quantile_us(0.9),
+            p99_us: self.latencies.quantile_us(0.99),
             client_cpu_us_per_call: client_cpu / calls,
             server_cpu_us_per_call: server_cpu / calls,
+            latencies: Some(self.latencies.sparse()),
         })
     }
-}
-
-/// The CPU time of a process so far, in microseconds and steps of the kernel's tick; not a number
-/// where there is no `/proc`. It is what `getrusage` counts, but of any process.
-fn cpu_us(pid: u32) -> f64 {
-    let ticks = || {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The command stands in parentheses and may contain anything.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let mut fields = fields.split_whitespace().skip(11);
-        let user: f64 = fields.next()?.parse().ok()?;
-        let system: f64 = fields.next()?.parse().ok()?;
-        Some(user + system)
-    };
-    let per_second = rustix::param::clock_ticks_per_second() as f64;
-    ticks().map_or(f64::NAN, |ticks| ticks / per_second * 1e6)
 }

@@ -4,14 +4,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use kafka_rpc::{Client, Kafka, RpcError, Server};
+use kafka_rpc::{Client, ClientBuilder, ClientStats, Kafka, RpcError, Server};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
-use crate::measure::{Outcome, Plan, Stopwatch};
+use crate::measure::{Figures, Outcome, Plan, Stopwatch};
 
-/// What the command's envelope takes beyond its data, with topics named as the comparison does.
+/// What the envelopes take beyond their data, with topics named as the benchmarks do.
 const COMMAND_OVERHEAD: usize = 90;
+const REPLY_OVERHEAD: usize = 56;
 
 /// Sends data there and as much back as the plan says.
 #[kafka_rpc::service(commands = "commands", results = "results")]
@@ -28,18 +29,48 @@ impl Echo for Mirror {
     }
 }
 
+/// The size of a command's value that carries so much data.
+pub(crate) const fn command_bytes(data: usize) -> usize {
+    data + COMMAND_OVERHEAD
+}
+
+/// The size of a reply's value that carries so much data.
+pub(crate) const fn reply_bytes(data: usize) -> usize {
+    data + REPLY_OVERHEAD
+}
+
+/// The data of a call that a plan wants.
+pub(crate) fn data(plan: &Plan) -> Vec<u8> {
+    vec![0; plan.command_bytes.saturating_sub(COMMAND_OVERHEAD)]
+}
+
+/// The cluster, with the profile that a contestant's name stands for.
+pub(crate) fn kafka(name: &str, plan: &Plan) -> Outcome<Kafka> {
+    match name {
+        "rpc" => Ok(Kafka::new(&plan.brokers)),
+        _ => Err(format!("kafka-rpc has no profile for the contestant `{name}`").into()),
+    }
+}
+
 /// What comes before the topics' own names.
-fn prefix(plan: &Plan) -> Outcome<&str> {
+pub(crate) fn prefix(plan: &Plan) -> Outcome<&str> {
     plan.commands
         .strip_suffix("commands")
         .ok_or_else(|| "the plan's topics have other names".into())
 }
 
+/// A client's options as all benchmarks have them.
+pub(crate) fn options(name: &str, plan: &Plan) -> Outcome<ClientBuilder> {
+    Ok(Client::builder(&kafka(name, plan)?)
+        .topic_prefix(prefix(plan)?)
+        .timeout(Duration::from_secs(30)))
+}
+
 /// Echoes until it is killed.
-pub(crate) fn server(plan: &Plan) -> Outcome {
+pub(crate) fn server(name: &str, plan: &Plan) -> Outcome {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let _server = Server::builder(&Kafka::new(&plan.brokers))
+        let _server = Server::builder(&kafka(name, plan)?)
             .topic_prefix(prefix(plan)?)
             .service(EchoServer::new(Mirror))
             .start()
@@ -50,19 +81,26 @@ pub(crate) fn server(plan: &Plan) -> Outcome {
 }
 
 /// Keeps a number of calls in flight on one thread, and prints what it measured.
-pub(crate) fn client(plan: &Plan) -> Outcome {
+pub(crate) fn client(name: &str, plan: &Plan) -> Outcome {
+    let start = || Stopwatch::start(plan);
+    let (figures, _) = closed_loop(options(name, plan)?, plan, start)?;
+    figures.print()
+}
+
+/// The same for a client with options of its own; also returns what it has counted.
+pub(crate) fn closed_loop(
+    options: ClientBuilder,
+    plan: &Plan,
+    start: impl FnOnce() -> Outcome<Stopwatch>,
+) -> Outcome<(Figures, ClientStats)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let stopwatch = LocalSet::new().block_on(&runtime, async {
-        let client = Client::builder(&Kafka::new(&plan.brokers))
-            .topic_prefix(prefix(plan)?)
-            .timeout(Duration::from_secs(30))
-            .connect()
-            .await?;
+    LocalSet::new().block_on(&runtime, async {
+        let client = options.connect().await?;
         let echo: EchoClient = client.attach().await?;
-        let data = vec![0; plan.command_bytes.saturating_sub(COMMAND_OVERHEAD)];
+        let data = data(plan);
         echo.echo(data.clone()).await?;
 
-        let stopwatch = Rc::new(RefCell::new(Some(Stopwatch::start(plan))));
+        let stopwatch = Rc::new(RefCell::new(Some(start()?)));
         let callers: Vec<_> = (0..plan.in_flight)
             .map(|_| {
                 let (echo, data) = (echo.clone(), data.clone());
@@ -71,13 +109,11 @@ pub(crate) fn client(plan: &Plan) -> Outcome {
             .collect();
         for caller in callers {
             if let Some(stopwatch) = caller.await?? {
-                return Outcome::Ok(stopwatch);
+                return Ok((stopwatch.stop()?, client.stats()));
             }
         }
         Err("no caller saw the end".into())
-    })?;
-    println!("{}", serde_json::to_string(&stopwatch.stop()?)?);
-    Ok(())
+    })
 }
 
 /// Calls one after another; whoever sees the end of the measured time takes the stopwatch.
@@ -98,6 +134,47 @@ async fn caller(
                     return Ok(stopwatch.take());
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use kafka_rpc::testing::MemoryBroker;
+    use kafka_rpc::{Server, TopicSettings};
+
+    use super::*;
+
+    /// The bare pair's records are only as large as ours if these sizes are right.
+    #[test]
+    fn records_are_as_large_as_the_plan_says() {
+        const PREFIX: &str = "test-0123456789abcdef-";
+        let broker = MemoryBroker::new();
+        let topics = TopicSettings::default()
+            .commands_partitions(1)
+            .results_partitions(1);
+        let _server = Server::builder(&broker)
+            .topic_prefix(PREFIX)
+            .create_topics(topics)
+            .service(EchoServer::new(Mirror))
+            .start()
+            .wait()
+            .unwrap();
+        let client = Client::builder(&broker)
+            .topic_prefix(PREFIX)
+            .timeout(Duration::from_secs(30))
+            .connect();
+        let echo: EchoClient = client.wait().unwrap().attach().wait().unwrap();
+        for size in [64, 1024, 16_384] {
+            echo.echo(vec![0; size]).wait().unwrap();
+            let last = |topic: &str| {
+                let records = broker.records(&format!("{PREFIX}{topic}"), 0).unwrap();
+                records.last().unwrap().value.as_ref().unwrap().len()
+            };
+            // Lengths and times take a byte or a few, by their values.
+            assert!(last("commands").abs_diff(command_bytes(size)) <= 8);
+            assert!(last("results").abs_diff(reply_bytes(size)) <= 8);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Medians, and how far they can be trusted.
 
+use serde::Serialize;
+
 const RESAMPLES: usize = 10_000;
 
 /// A median and the middle 95 % of the medians of its resamples.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Estimate {
     pub(crate) median: f64,
     pub(crate) low: f64,

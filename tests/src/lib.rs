@@ -2,6 +2,7 @@
 //!
 //! Nothing that a test starts or writes outlives it, however it ends: see [`run`].
 
+pub mod allocations;
 pub mod broker;
 pub mod clock;
 pub mod load;

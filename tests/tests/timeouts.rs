@@ -4,34 +4,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;
 
 use kafka_rpc::{Client, Code, Kafka, TopicSettings};
+use kafka_rpc_tests::allocations::Counting;
 use kafka_rpc_tests::broker;
 use kafka_rpc_tests::load::LoadClient;
 
-struct Counting;
-
-static LIVE: AtomicIsize = AtomicIsize::new(0);
-
-#[allow(unsafe_code)]
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static HEAP: Counting = Counting::new();
 
 fn topics() -> TopicSettings {
     TopicSettings::default()
@@ -57,6 +38,7 @@ async fn a_hundred_thousand_timeouts_leave_nothing_behind() {
     let Some(shared) = broker::shared() else {
         return;
     };
+    HEAP.begin();
     let names = shared.topics();
     let client = Client::builder(&Kafka::new(shared.bootstrap()))
         .topic_prefix(names.name(""))
@@ -67,13 +49,13 @@ async fn a_hundred_thousand_timeouts_leave_nothing_behind() {
     let load: LoadClient = client.attach().await.unwrap();
     // The first wave grows what is kept: the runtime's queues and the registry's small table.
     time_out(&load, 10_000).await;
-    let before = LIVE.load(Ordering::Relaxed);
+    let before = HEAP.count().live_bytes;
     for _ in 0..10 {
         time_out(&load, 10_000).await;
     }
     let stats = client.stats();
     assert_eq!((stats.expired, stats.in_flight), (110_000, 0));
-    let after = LIVE.load(Ordering::Relaxed);
+    let after = HEAP.count().live_bytes;
     println!("live heap bytes: {before} before, {after} after 100,000 timeouts");
     assert!(after <= before + 64 * 1024, "{before} grew to {after}");
 }

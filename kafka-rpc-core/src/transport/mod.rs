@@ -34,6 +34,7 @@ pub trait Transport: Send + Sync + 'static {
     /// Opens a producer and warms it up: once it is ready, the first record pays no connecting.
     fn producer(
         &self,
+        duplicates: Duplicates,
         sink: Arc<dyn DeliverySink>,
     ) -> BoxFuture<Result<Arc<dyn Producer>, TransportError>>;
 
@@ -69,6 +70,15 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Creates a topic and waits until it can be used; done at once if it exists.
     fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>>;
+}
+
+/// Whether a record that is sent again, because its acknowledgement was lost, may be in the log twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicates {
+    /// It is there once.
+    Never,
+    /// Its reader drops what it has seen. In turn, batches needn't wait for each other.
+    Harmless,
 }
 
 /// Something that transports can be opened on: a Kafka cluster, or a broker in memory.

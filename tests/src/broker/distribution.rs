@@ -7,7 +7,8 @@ use std::process::Command;
 
 use super::Unavailable;
 
-const VERSION: &str = "4.3.0";
+/// The version of Kafka that a [`Broker`](super::Broker) runs.
+pub const VERSION: &str = "4.3.0";
 const OLDEST_JAVA: u32 = 17;
 /// Lists each jar with its size. It is written last, so a folder with it is complete.
 const MARKER: &str = "complete";

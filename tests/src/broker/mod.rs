@@ -25,7 +25,7 @@ use config::{Ports, Security};
 use distribution::Distribution;
 
 pub use acl::{Acl, Permission, Resource};
-pub use distribution::cache_folder;
+pub use distribution::{VERSION, cache_folder};
 pub use keeper::keep;
 pub use shared::{Shared, shared};
 pub use unavailable::Unavailable;

@@ -12,7 +12,7 @@ use super::effective::{EffectiveSettings, Role};
 use super::embedded::Embedded;
 use super::profile::Profile;
 use super::{defaults, errors};
-use crate::transport::{GroupOptions, TransportError, TransportErrorKind};
+use crate::transport::{Duplicates, GroupOptions, TransportError, TransportErrorKind};
 
 /// How much longer than a revocation waits a member may go without polling.
 const POLL_MARGIN: Duration = Duration::from_secs(60);
@@ -80,8 +80,12 @@ impl Settings {
         self.config(&[])
     }
 
-    pub(super) fn producer(&self) -> ClientConfig {
-        self.config(&[defaults::PRODUCER, self.profile.producer()])
+    pub(super) fn producer(&self, duplicates: Duplicates) -> ClientConfig {
+        let own = match duplicates {
+            Duplicates::Never => &[],
+            Duplicates::Harmless => defaults::UNORDERED_PRODUCER,
+        };
+        self.config(&[defaults::PRODUCER, self.profile.producer(), own])
     }
 
     pub(super) fn listener(&self) -> ClientConfig {
@@ -174,7 +178,8 @@ impl Settings {
     /// What the clients of each kind have in common.
     pub(super) fn effective(&self) -> EffectiveSettings {
         EffectiveSettings::new([
-            (Role::Producer, self.producer()),
+            (Role::CommandProducer, self.producer(Duplicates::Never)),
+            (Role::ReplyProducer, self.producer(Duplicates::Harmless)),
             (Role::Listener, self.any_listener()),
             (Role::Member, self.any_member()),
         ])
@@ -212,7 +217,7 @@ impl Settings {
                 self.protocol()
             ));
         }
-        for config in [self.producer(), self.listener()] {
+        for config in [self.producer(Duplicates::Never), self.listener()] {
             config
                 .create_native_config()
                 .map_err(|error| errors::from_creation(&error))?;

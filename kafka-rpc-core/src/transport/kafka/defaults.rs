@@ -36,6 +36,11 @@ pub(super) const PRODUCER: Table = &[
     ("message.timeout.ms", "30000"),
 ];
 
+/// Producers of what may be in the log twice. Librdkafka keeps a producer that is idempotent from
+/// sending a batch while more than a few records of that partition aren't acknowledged, and its
+/// thread spins meanwhile.
+pub(super) const UNORDERED_PRODUCER: Table = &[("enable.idempotence", "false")];
+
 /// Consumers with and without a group.
 pub(super) const CONSUMER: Table = &[
     ("enable.auto.commit", "false"),

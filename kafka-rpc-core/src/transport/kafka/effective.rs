@@ -16,8 +16,10 @@ pub struct EffectiveSettings(BTreeMap<Role, BTreeMap<String, String>>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Role {
-    /// Sends a client's commands, or a server's replies.
-    Producer,
+    /// Sends a client's commands.
+    CommandProducer,
+    /// Sends a server's replies. A reply may be in the log twice, and its caller drops the second one.
+    ReplyProducer,
     /// Reads a client's replies.
     Listener,
     /// Reads a server's commands, as a member of its group.
@@ -25,7 +27,7 @@ pub enum Role {
 }
 
 impl EffectiveSettings {
-    pub(super) fn new(roles: [(Role, ClientConfig); 3]) -> Self {
+    pub(super) fn new(roles: [(Role, ClientConfig); 4]) -> Self {
         let shown = |config: &ClientConfig| {
             let settings = config.config_map().into_iter();
             settings
@@ -63,7 +65,8 @@ impl fmt::Display for EffectiveSettings {
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Producer => "producer",
+            Self::CommandProducer => "command-producer",
+            Self::ReplyProducer => "reply-producer",
             Self::Listener => "listener",
             Self::Member => "member",
         })

@@ -37,8 +37,8 @@ pub use settings::Kafka;
 
 use self::clients::Settings;
 use super::{
-    BoxFuture, Clock, DeliverySink, GroupOptions, GroupSink, Listener, ListenerSink, Membership,
-    Producer, TopicSpec, Transport, TransportError,
+    BoxFuture, Clock, DeliverySink, Duplicates, GroupOptions, GroupSink, Listener, ListenerSink,
+    Membership, Producer, TopicSpec, Transport, TransportError,
 };
 
 /// The transport over one Kafka cluster. It holds no connection; what it opens does.
@@ -63,9 +63,10 @@ impl Transport for KafkaTransport {
 
     fn producer(
         &self,
+        duplicates: Duplicates,
         sink: Arc<dyn DeliverySink>,
     ) -> BoxFuture<Result<Arc<dyn Producer>, TransportError>> {
-        producer::open(&self.settings, sink)
+        producer::open(&self.settings, duplicates, sink)
     }
 
     fn listen(

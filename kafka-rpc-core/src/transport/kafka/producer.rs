@@ -18,7 +18,8 @@ use super::reports::{Lull, Reports};
 use super::{errors, ffi};
 use crate::sync::lock;
 use crate::transport::{
-    BoxFuture, Delivery, DeliverySink, Producer, Record, TransportError, TransportErrorKind,
+    BoxFuture, Delivery, DeliverySink, Duplicates, Producer, Record, TransportError,
+    TransportErrorKind,
 };
 
 /// How long reports are heard of at once, before it is looked whether anybody still waits for one.
@@ -43,18 +44,25 @@ const _: () = assert!(usize::BITS >= u64::BITS, "tokens need 64-bit pointers");
 
 pub(super) fn open(
     settings: &Arc<Settings>,
+    duplicates: Duplicates,
     sink: Arc<dyn DeliverySink>,
 ) -> BoxFuture<Result<Arc<dyn Producer>, TransportError>> {
     let settings = Arc::clone(settings);
     blocking::start("kafka-rpc-producer", move |reply| {
-        run(&settings, sink, reply)
+        run(&settings, duplicates, sink, reply)
     })
 }
 
 /// The life of a producer's thread.
-fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<dyn Producer>>) {
+fn run(
+    settings: &Arc<Settings>,
+    duplicates: Duplicates,
+    sink: Arc<dyn DeliverySink>,
+    reply: Reply<Arc<dyn Producer>>,
+) {
     let shared = Arc::new(Shared {
         events: Events::new(settings),
+        duplicates,
         sink,
         reports: Reports::default(),
         prompt: AtomicBool::new(true),
@@ -97,7 +105,7 @@ type Connected = Arc<ffi::Sender<Deliveries>>;
 
 fn connect(settings: &Settings, shared: &Arc<Shared>) -> Result<Connected, TransportError> {
     settings
-        .producer()
+        .producer(shared.duplicates)
         .create_with_context(Deliveries(Arc::clone(shared)))
         .map(|client| Arc::new(ffi::Sender::new(client)))
         .map_err(|error| errors::from_creation(&error))
@@ -173,6 +181,7 @@ fn wait_for_reports(client: &BaseProducer<Deliveries>, patience: Duration) {
 /// What a producer's client, its thread and its handle share.
 struct Shared {
     events: Events,
+    duplicates: Duplicates,
     sink: Arc<dyn DeliverySink>,
     reports: Reports,
     /// Whether each report is told by itself, as soon as it is heard.

@@ -95,8 +95,8 @@ impl Kafka {
     ///
     /// let kafka = Kafka::new("broker-1:9092").set("linger.ms", "3");
     /// let settings = kafka.profile(Profile::Throughput).effective_settings()?;
-    /// assert_eq!(settings.get(Role::Producer, "linger.ms"), Some("3"));
-    /// println!("{settings}"); // producer acks=all …
+    /// assert_eq!(settings.get(Role::CommandProducer, "linger.ms"), Some("3"));
+    /// println!("{settings}"); // command-producer acks=all …
     /// # Ok::<(), kafka_rpc_core::RpcError>(())
     /// ```
     ///

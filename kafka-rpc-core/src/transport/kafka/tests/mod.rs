@@ -21,8 +21,8 @@ use crate::park::block_on;
 use crate::sync::lock;
 use crate::transport::sealed::Open;
 use crate::transport::{
-    Assigned, Delivery, DeliverySink, GroupSink, Incoming, ListenerSink, Producer, Record, Release,
-    TopicSpec, Transport, TransportError, Work,
+    Assigned, Delivery, DeliverySink, Duplicates, GroupSink, Incoming, ListenerSink, Producer,
+    Record, Release, TopicSpec, Transport, TransportError, Work,
 };
 
 /// How long a test waits for what must come.
@@ -113,7 +113,8 @@ impl Bed {
 
     fn producer(&self) -> (Arc<dyn Producer>, Heard) {
         let (recorder, heard) = recorder();
-        let producer = block_on(self.transport.producer(recorder)).expect("a producer");
+        let producer =
+            block_on(self.transport.producer(Duplicates::Never, recorder)).expect("a producer");
         (producer, heard)
     }
 }

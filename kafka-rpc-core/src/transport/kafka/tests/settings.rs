@@ -54,7 +54,10 @@ fn other_settings_override_the_defaults() {
         .set("linger.ms", "5")
         .client_id("me");
     kafka.open().expect("fine");
-    assert_eq!(kafka.0.producer().get("linger.ms"), Some("5"));
+    assert_eq!(
+        kafka.0.producer(Duplicates::Never).get("linger.ms"),
+        Some("5")
+    );
     assert_eq!(kafka.0.listener().get("client.id"), Some("me"));
     assert_eq!(kafka.0.listener().get("auto.offset.reset"), Some("error"));
 }
@@ -63,8 +66,14 @@ fn other_settings_override_the_defaults() {
 fn a_profile_changes_defaults_and_no_more() {
     let latency = Kafka::new("localhost:1");
     let throughput = latency.clone().profile(Profile::Throughput);
-    assert_eq!(latency.0.producer().get("linger.ms"), Some("0"));
-    assert_eq!(throughput.0.producer().get("linger.ms"), Some("2"));
+    for duplicates in [Duplicates::Never, Duplicates::Harmless] {
+        let linger = |kafka: &Kafka| {
+            let config = kafka.0.producer(duplicates);
+            config.get("linger.ms").map(str::to_owned)
+        };
+        assert_eq!(linger(&latency).as_deref(), Some("0"));
+        assert_eq!(linger(&throughput).as_deref(), Some("2"));
+    }
     throughput.open().expect("every key and value is known");
 }
 
@@ -78,7 +87,10 @@ fn what_a_user_sets_wins_over_a_profile_in_either_order() {
             .profile(Profile::Throughput),
         kafka.profile(Profile::Throughput).set("linger.ms", "7"),
     ] {
-        assert_eq!(kafka.0.producer().get("linger.ms"), Some("7"));
+        assert_eq!(
+            kafka.0.producer(Duplicates::Never).get("linger.ms"),
+            Some("7")
+        );
         refused(&kafka.set("acks", "1"));
     }
 }
@@ -88,7 +100,8 @@ fn the_effective_settings_are_those_that_clients_are_made_with() {
     let kafka = Kafka::new("localhost:1").set("linger.ms", "7");
     let settings = kafka.effective_settings().expect("fine");
     for (role, config) in [
-        (Role::Producer, kafka.0.producer()),
+        (Role::CommandProducer, kafka.0.producer(Duplicates::Never)),
+        (Role::ReplyProducer, kafka.0.producer(Duplicates::Harmless)),
         (Role::Listener, kafka.0.listener()),
         (Role::Member, member(&kafka)),
     ] {
@@ -103,7 +116,8 @@ fn the_effective_settings_are_those_that_clients_are_made_with() {
     let shown = settings.to_string();
     assert_eq!(shown.lines().count(), settings.iter().count());
     for line in [
-        "producer linger.ms=7",
+        "command-producer enable.idempotence=true",
+        "reply-producer linger.ms=7",
         "listener auto.offset.reset=error",
         "member auto.offset.reset=earliest",
     ] {
@@ -169,7 +183,7 @@ fn the_defaults_are_known_to_librdkafka() {
     let member = member(&kafka);
     assert_eq!(member.get("max.poll.interval.ms"), Some("660000"));
     for config in [
-        kafka.0.producer(),
+        kafka.0.producer(Duplicates::Never),
         kafka.0.listener(),
         kafka.0.metadata_client(),
         kafka.0.admin_client(),

@@ -15,8 +15,9 @@ use std::time::Duration;
 use super::{MemoryBroker, MemoryNode, MemoryRecord};
 use crate::sync::lock;
 use crate::transport::{
-    Assigned, Delivery, DeliverySink, GroupOptions, GroupSink, Incoming, Listener, ListenerSink,
-    Membership, Producer, Record, Release, Transport, TransportError, Work, sealed::Open,
+    Assigned, Delivery, DeliverySink, Duplicates, GroupOptions, GroupSink, Incoming, Listener,
+    ListenerSink, Membership, Producer, Record, Release, Transport, TransportError, Work,
+    sealed::Open,
 };
 
 /// Writes down what it is told, in words, whatever kind of sink it is used as.
@@ -150,7 +151,7 @@ fn transport(node: &MemoryNode) -> Arc<dyn Transport> {
 
 async fn producer(node: &MemoryNode, sink: &Arc<Told>) -> Arc<dyn Producer> {
     transport(node)
-        .producer(Arc::clone(sink) as _)
+        .producer(Duplicates::Never, Arc::clone(sink) as _)
         .await
         .unwrap()
 }
@@ -262,7 +263,7 @@ fn everything_is_ready_at_the_first_poll() {
         now(transport.partitions("u", Duration::ZERO)).unwrap(),
         None
     );
-    now(transport.producer(Arc::clone(&told) as _)).unwrap();
+    now(transport.producer(Duplicates::Never, Arc::clone(&told) as _)).unwrap();
     now(transport.listen("t", 2, Arc::clone(&told) as _)).unwrap();
     now(transport.join(options("t"), Arc::clone(&told) as _)).unwrap();
     let topic = crate::transport::TopicSpec {
