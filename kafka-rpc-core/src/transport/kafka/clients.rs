@@ -100,7 +100,7 @@ impl Settings {
 
     /// Without its own name.
     fn any_listener(&self) -> ClientConfig {
-        self.consumer(&[defaults::LISTENER, self.profile.consumer()])
+        self.consumer(defaults::LISTENER)
     }
 
     /// # Errors
@@ -138,15 +138,15 @@ impl Settings {
 
     /// Without what each server has of its own.
     fn any_member(&self) -> ClientConfig {
-        self.consumer(&[defaults::MEMBER, self.profile.consumer()])
+        self.consumer(defaults::MEMBER)
     }
 
-    fn consumer(&self, own: &[Table]) -> ClientConfig {
+    fn consumer(&self, own: Table) -> ClientConfig {
         let embedded = match self.embedded {
             Some(_) => defaults::EMBEDDED,
             None => &[],
         };
-        self.config(&[&[defaults::CONSUMER], own, &[embedded]].concat())
+        self.config(&[defaults::CONSUMER, own, embedded])
     }
 
     fn config(&self, tables: &[Table]) -> ClientConfig {

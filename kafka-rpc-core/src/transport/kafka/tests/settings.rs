@@ -66,21 +66,14 @@ fn other_settings_override_the_defaults() {
 fn a_profile_changes_defaults_and_no_more() {
     let latency = Kafka::new("localhost:1");
     let throughput = latency.clone().profile(Profile::Throughput);
-    assert_eq!(
-        latency.0.producer(Duplicates::Never).get("linger.ms"),
-        Some("0")
-    );
-    assert_eq!(
-        throughput.0.producer(Duplicates::Never).get("linger.ms"),
-        Some("1")
-    );
-    for config in [throughput.0.listener(), member(&throughput)] {
-        assert_eq!(config.get("fetch.min.bytes"), Some("16384"));
-        assert_eq!(config.get("fetch.wait.max.ms"), Some("5"));
+    for duplicates in [Duplicates::Never, Duplicates::Harmless] {
+        let linger = |kafka: &Kafka| {
+            let config = kafka.0.producer(duplicates);
+            config.get("linger.ms").map(str::to_owned)
+        };
+        assert_eq!(linger(&latency).as_deref(), Some("0"));
+        assert_eq!(linger(&throughput).as_deref(), Some("2"));
     }
-    // A look-up gathers nothing.
-    let lookup = throughput.0.metadata_client();
-    assert_eq!(lookup.get("fetch.min.bytes"), None);
     throughput.open().expect("every key and value is known");
 }
 
@@ -103,18 +96,12 @@ fn what_a_user_sets_wins_over_a_profile_in_either_order() {
 }
 
 #[test]
-fn the_embedded_cluster_is_polled_often_with_any_profile() {
-    let kafka = Kafka::embedded().expect("starts");
-    let kafka = kafka.profile(Profile::Throughput);
-    assert_eq!(kafka.0.listener().get("fetch.wait.max.ms"), Some("1"));
-}
-
-#[test]
 fn the_effective_settings_are_those_that_clients_are_made_with() {
     let kafka = Kafka::new("localhost:1").set("linger.ms", "7");
     let settings = kafka.effective_settings().expect("fine");
     for (role, config) in [
         (Role::CommandProducer, kafka.0.producer(Duplicates::Never)),
+        (Role::ReplyProducer, kafka.0.producer(Duplicates::Harmless)),
         (Role::Listener, kafka.0.listener()),
         (Role::Member, member(&kafka)),
     ] {
@@ -129,7 +116,8 @@ fn the_effective_settings_are_those_that_clients_are_made_with() {
     let shown = settings.to_string();
     assert_eq!(shown.lines().count(), settings.iter().count());
     for line in [
-        "producer linger.ms=7",
+        "command-producer enable.idempotence=true",
+        "reply-producer linger.ms=7",
         "listener auto.offset.reset=error",
         "member auto.offset.reset=earliest",
     ] {
