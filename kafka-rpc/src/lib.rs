@@ -78,7 +78,7 @@
 //! server. No failed call is made again by itself.
 
 pub use kafka_rpc_core::transport::Cluster;
-pub use kafka_rpc_core::transport::kafka::Kafka;
+pub use kafka_rpc_core::transport::kafka::{EffectiveSettings, Kafka, Profile, Role};
 pub use kafka_rpc_core::{
     Call, CallError, CallId, Client, ClientBuilder, ClientStats, Code, Context, Descriptor,
     Dispatch, MetadataCall, Method, Operation, Ordering, Outcome, Reply, RpcError, Server,

@@ -8,8 +8,8 @@ use kafka_rpc::{
     Client, ClientBuilder, Kafka, Server, ServerBuilder, ServiceClient, TopicSettings,
 };
 use kafka_rpc_core::transport::{
-    self, Delivery, DeliverySink, Incoming, Listener, ListenerSink, Producer, Record, Transport,
-    TransportError,
+    self, Delivery, DeliverySink, Duplicates, Incoming, Listener, ListenerSink, Producer, Record,
+    Transport, TransportError,
 };
 use kafka_rpc_tests::topics::Topics;
 use tokio::sync::mpsc;
@@ -139,7 +139,7 @@ impl World {
         let (sender, mut deliveries) = mpsc::unbounded_channel();
         let producer: Arc<dyn Producer> = self
             .transport
-            .producer(Arc::new(Deliveries(sender)))
+            .producer(Duplicates::Never, Arc::new(Deliveries(sender)))
             .await
             .expect("a producer");
         let record = Record {
@@ -149,6 +149,7 @@ impl World {
             value,
             headers: &[],
             timestamp_ms: self.transport.clock().wall_ms(),
+            urgent: true,
         };
         producer.produce(record, 0).expect("handed over");
         assert!(deliveries.recv().await.expect("a report"), "not persisted");

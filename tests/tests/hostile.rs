@@ -9,7 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use kafka_rpc::testing::MemoryBroker;
 use kafka_rpc::{CallId, Client, Cluster, Kafka, Server, TopicSettings};
-use kafka_rpc_core::transport::{self, Delivery, DeliverySink, Record, Transport};
+use kafka_rpc_core::transport::{self, Delivery, DeliverySink, Duplicates, Record, Transport};
 use kafka_rpc_core::wire::{Cancel, Command, Reply, ReplyAddress, ReplyBody, StageTimes};
 use kafka_rpc_tests::broker;
 use kafka_rpc_tests::load::{LoadClient, LoadServer, Local};
@@ -143,7 +143,10 @@ async fn survives(cluster: &impl Cluster, prefix: &str) {
     let commands = format!("{prefix}Load.commands");
     let results = format!("{prefix}Load.results");
     let transport: Arc<dyn Transport> = transport::open(cluster).unwrap();
-    let producer = transport.producer(Arc::new(Ignore)).await.unwrap();
+    let producer = transport
+        .producer(Duplicates::Never, Arc::new(Ignore))
+        .await
+        .unwrap();
     let mut rng = Rng::with_seed(SEED);
     for n in 0..RECORDS {
         let value = hostile(n, &mut rng, &results);
@@ -166,6 +169,7 @@ async fn survives(cluster: &impl Cluster, prefix: &str) {
                 value: &value,
                 headers: &[],
                 timestamp_ms: transport.clock().wall_ms(),
+                urgent: true,
             };
             producer.produce(record, 0).unwrap();
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use crate::sync::lock;
 use crate::testing::Testing;
 use crate::topics::{self, Topic};
-use crate::transport::{Alarm, Clock, Cluster, Listener, Producer, Transport};
+use crate::transport::{Alarm, Clock, Cluster, Duplicates, Listener, Producer, Transport};
 use crate::wire::{self, CallId};
 use crate::{Code, Descriptor, Method, Operation, Outcome, RpcError, ServiceClient};
 
@@ -151,7 +151,7 @@ impl Connection {
         })?;
         let clock = transport.clock();
         let producer = transport
-            .producer(Arc::clone(&registry) as _)
+            .producer(Duplicates::Never, Arc::clone(&registry) as _)
             .await
             .map_err(|error| {
                 let brokers = transport.describe();

@@ -114,6 +114,7 @@ impl Request {
             value: &value,
             headers: &self.headers,
             timestamp_ms: connection.clock.wall_ms(),
+            urgent: pending.method.oneway,
         };
         if let Err(error) = connection.producer.produce(record, id.sequence()) {
             pending.ended = true;
@@ -370,6 +371,7 @@ impl Drop for Pending {
                 value: &value,
                 headers: &[],
                 timestamp_ms: connection.clock.wall_ms(),
+                urgent: false,
             },
             NO_CALL,
         );

@@ -1,10 +1,12 @@
 //! Judges a command, in the documented order, by nothing but what is given.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use hashbrown::HashMap;
+
+use super::inline::Pace;
 use crate::wire::limits::{MAX_BUDGET_MS, MAX_ENVELOPE_BYTES};
 use crate::wire::{Command, ReplyAddress};
 use crate::{Code, Descriptor, Service};
@@ -14,6 +16,8 @@ pub(super) struct Hosted {
     pub(super) service: Arc<dyn Service>,
     pub(super) descriptor: &'static Descriptor,
     methods: HashMap<&'static str, usize>,
+    /// Of each method.
+    pub(super) paces: Box<[Pace]>,
     results: Arc<ReplyTopic>,
 }
 
@@ -30,6 +34,7 @@ impl Hosted {
             service,
             descriptor,
             methods,
+            paces: descriptor.methods.iter().map(|_| Pace::default()).collect(),
             results,
         }
     }

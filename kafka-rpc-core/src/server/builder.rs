@@ -17,7 +17,7 @@ use super::schedule::Ordering;
 use super::stats::Counters;
 use super::{OwnedRuntime, Running, Server};
 use crate::topics::{self, Topic, TopicSettings};
-use crate::transport::{Cluster, GroupOptions, Transport, TransportError};
+use crate::transport::{Cluster, Duplicates, GroupOptions, Transport, TransportError};
 use crate::{Code, Operation, Outcome, RpcError, Service};
 
 /// How much longer than the grace period the transport waits for a revoked partition.
@@ -218,11 +218,14 @@ impl ServerBuilder {
         let counters = Arc::new(Counters::default());
         let outbox = Arc::new(Outbox::new(Arc::clone(&clock), Arc::clone(&counters)));
         let relay = DeliveryRelay(Arc::downgrade(&outbox));
-        let producer = transport.producer(Arc::new(relay)).await.map_err(|error| {
-            error
-                .context("the server can't produce replies")
-                .into_rpc(Outcome::NotRun)
-        })?;
+        let producer = transport
+            .producer(Duplicates::Harmless, Arc::new(relay))
+            .await
+            .map_err(|error| {
+                error
+                    .context("the server can't produce replies")
+                    .into_rpc(Outcome::NotRun)
+            })?;
         outbox.open(producer);
         let server_id = self.server_id.unwrap_or_else(|| {
             let name = self.services[0].descriptor().name;

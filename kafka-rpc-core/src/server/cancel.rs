@@ -1,8 +1,10 @@
 //! Ends calls that their callers gave up, and remembers those whose commands haven't come.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
 
 use super::context::Reason;
 use super::member::{CallKey, Effects, Live, Member, State};

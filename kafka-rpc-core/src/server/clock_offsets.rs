@@ -23,8 +23,9 @@
 //! nothing in between, as they do when the client's clock was set. Until then its commands live on
 //! by as much as the clock was set.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
 
 /// How long a bound is kept at least; at most twice as long. A clock that is set anew, or drifts,
 /// is noticed by then.
@@ -103,17 +104,7 @@ impl ClockOffsets {
             }),
             high: difference,
         };
-        let mut bounds = self
-            .recent
-            .get(&instance)
-            .or_else(|| self.older.get(&instance))
-            .copied()
-            .unwrap_or(Bounds {
-                since: now,
-                current: Range::UNKNOWN,
-                previous: Range::UNKNOWN,
-                strays: 0,
-            });
+        let bounds = self.bounds(instance, now);
         let age = now.saturating_duration_since(bounds.since);
         if age >= WINDOW {
             bounds.previous = if age < 2 * WINDOW {
@@ -141,15 +132,29 @@ impl ClockOffsets {
         // Where they contradict each other the clock was set, or a record was long on its way to
         // the broker; the upper bound supposes nothing about that.
         self.latest = self.latest.max(low).min(high);
-        self.remember(instance, bounds);
         self.latest
     }
 
-    fn remember(&mut self, instance: Instance, bounds: Bounds) {
+    /// What is known of a client, which has been heard of just now.
+    fn bounds(&mut self, instance: Instance, now: Instant) -> &mut Bounds {
         if self.recent.len() >= GENERATION && !self.recent.contains_key(&instance) {
-            self.older = std::mem::take(&mut self.recent);
+            let older = std::mem::take(&mut self.recent);
+            let known = older
+                .get(&instance)
+                .or_else(|| self.older.get(&instance))
+                .copied();
+            self.recent.extend(known.map(|bounds| (instance, bounds)));
+            self.older = older;
         }
-        self.recent.insert(instance, bounds);
+        let older = &self.older;
+        self.recent.entry(instance).or_insert_with(|| {
+            older.get(&instance).copied().unwrap_or(Bounds {
+                since: now,
+                current: Range::UNKNOWN,
+                previous: Range::UNKNOWN,
+                strays: 0,
+            })
+        })
     }
 }
 

@@ -1,10 +1,10 @@
 //! Remembers calls that were started, so that a command that comes twice is run once.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hash};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 /// How many ended calls are remembered, how many bytes of replies, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -30,110 +30,149 @@ pub(super) enum Known {
     /// It waits or runs; its own reply will come.
     InProgress,
     /// It ended. The reply, if it had one, can be sent again.
-    Ended(Option<Bytes>),
+    Ended(Option<Vec<u8>>),
 }
 
 /// Calls in progress, with what finds them (`L`), and the latest of those that ended.
 ///
 /// Calls in progress are never forgotten; capacity bounds them. Of those that ended the oldest go
-/// first.
+/// first: they lie in a queue, their replies in one buffer, and a table of numbers finds them. Every
+/// call passes through here, and memory that is touched in order is what that costs least in.
 #[derive(Debug)]
 pub(super) struct Dedupe<K, L> {
     bounds: Bounds,
-    known: HashMap<K, Entry<L>>,
-    ended: VecDeque<(Instant, K)>,
-    bytes: usize,
+    live: HashMap<K, L>,
+    ended: VecDeque<Ended<K>>,
+    /// The number of the first of `ended`; numbers wrap.
+    first: u32,
+    /// Numbers of ended calls, by the hash of their keys.
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// The replies of `ended`, one after another.
+    replies: VecDeque<u8>,
+    /// How many bytes of replies came before those.
+    forgotten: u64,
 }
 
 #[derive(Debug)]
-enum Entry<L> {
-    InProgress(L),
-    Ended(Option<Bytes>),
-}
-
-impl<L> Entry<L> {
-    fn size(&self) -> usize {
-        match self {
-            Self::Ended(Some(reply)) => reply.len(),
-            Self::InProgress(_) | Self::Ended(None) => 0,
-        }
-    }
+struct Ended<K> {
+    at: Instant,
+    key: K,
+    /// Whether it is still to be found.
+    known: bool,
+    /// Where its reply begins, among all bytes that there ever were.
+    start: u64,
+    /// `None` if it had no reply.
+    length: Option<usize>,
 }
 
 impl<K: Copy + Eq + Hash, L> Dedupe<K, L> {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            known: HashMap::new(),
+            live: HashMap::new(),
             ended: VecDeque::new(),
-            bytes: 0,
+            first: 0,
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            replies: VecDeque::new(),
+            forgotten: 0,
         }
     }
 
     /// What is known of this call, if anything.
     pub(super) fn known(&mut self, key: &K, now: Instant) -> Option<Known> {
         self.expire(now);
-        self.known.get(key).map(|entry| match entry {
-            Entry::InProgress(_) => Known::InProgress,
-            Entry::Ended(reply) => Known::Ended(reply.clone()),
-        })
+        if self.live.contains_key(key) {
+            return Some(Known::InProgress);
+        }
+        let number = *self.index.find(self.hasher.hash_one(key), |number| {
+            self.ended[self.place(*number)].key == *key
+        })?;
+        let ended = &self.ended[self.place(number)];
+        Some(Known::Ended(ended.length.map(|length| {
+            let start = usize::try_from(ended.start - self.forgotten).unwrap_or(usize::MAX);
+            self.replies.range(start..start + length).copied().collect()
+        })))
     }
 
     /// The call, of which nothing was known, is in progress from now on.
     pub(super) fn begin(&mut self, key: K, live: L) {
-        self.known.insert(key, Entry::InProgress(live));
+        self.live.insert(key, live);
     }
 
     /// What finds the call, if it is in progress.
     pub(super) fn in_progress(&mut self, key: &K) -> Option<&mut L> {
-        match self.known.get_mut(key) {
-            Some(Entry::InProgress(live)) => Some(live),
-            Some(Entry::Ended(_)) | None => None,
-        }
+        self.live.get_mut(key)
     }
 
     /// All calls in progress.
     pub(super) fn all_in_progress(&self) -> impl Iterator<Item = (&K, &L)> {
-        self.known.iter().filter_map(|(key, entry)| match entry {
-            Entry::InProgress(live) => Some((key, live)),
-            Entry::Ended(_) => None,
-        })
+        self.live.iter()
     }
 
     /// The call has ended, with this reply if it has one. Ignored unless the call is in progress.
-    pub(super) fn end(&mut self, key: K, reply: Option<Bytes>, now: Instant) {
-        let Some(entry @ Entry::InProgress(_)) = self.known.get_mut(&key) else {
+    pub(super) fn end(&mut self, key: K, reply: Option<&[u8]>, now: Instant) {
+        if self.live.remove(&key).is_none() {
             return;
-        };
-        self.bytes += reply.as_ref().map_or(0, Bytes::len);
-        *entry = Entry::Ended(reply);
-        self.ended.push_back((now, key));
+        }
+        let number = self
+            .first
+            .wrapping_add(u32::try_from(self.ended.len()).unwrap_or(u32::MAX));
+        self.ended.push_back(Ended {
+            at: now,
+            key,
+            known: true,
+            start: self.forgotten + self.replies.len() as u64,
+            length: reply.map(<[u8]>::len),
+        });
+        self.replies.extend(reply.unwrap_or_default());
+        let Self {
+            index,
+            ended,
+            hasher,
+            first,
+            ..
+        } = self;
+        index.insert_unique(hasher.hash_one(key), number, |number| {
+            hasher.hash_one(ended[number.wrapping_sub(*first) as usize].key)
+        });
         self.expire(now);
     }
 
     /// Forgets the calls that `of` picks, whatever their state.
     pub(super) fn forget(&mut self, of: impl Fn(&K) -> bool) {
-        let bytes = &mut self.bytes;
-        self.known.retain(|key, entry| {
-            let stays = !of(key);
-            if !stays {
-                *bytes -= entry.size();
-            }
-            stays
+        self.live.retain(|key, _| !of(key));
+        let (ended, first) = (&mut self.ended, self.first);
+        self.index.retain(|number| {
+            let ended = &mut ended[number.wrapping_sub(first) as usize];
+            ended.known = !of(&ended.key);
+            ended.known
         });
-        self.ended.retain(|(_, key)| !of(key));
+    }
+
+    fn place(&self, number: u32) -> usize {
+        number.wrapping_sub(self.first) as usize
     }
 
     fn expire(&mut self, now: Instant) {
-        while let Some(&(at, key)) = self.ended.front() {
-            let full = self.ended.len() > self.bounds.entries || self.bytes > self.bounds.bytes;
-            if !full && now.saturating_duration_since(at) <= self.bounds.age {
+        while let Some(oldest) = self.ended.front() {
+            let full =
+                self.ended.len() > self.bounds.entries || self.replies.len() > self.bounds.bytes;
+            if !full && now.saturating_duration_since(oldest.at) <= self.bounds.age {
                 return;
             }
-            self.ended.pop_front();
-            if let Some(entry) = self.known.remove(&key) {
-                self.bytes -= entry.size();
+            let hash = self.hasher.hash_one(oldest.key);
+            if oldest.known
+                && let Ok(entry) = self.index.find_entry(hash, |number| *number == self.first)
+            {
+                entry.remove();
             }
+            let length = oldest.length.unwrap_or(0);
+            self.replies.drain(..length);
+            self.forgotten += length as u64;
+            self.first = self.first.wrapping_add(1);
+            self.ended.pop_front();
         }
     }
 }
@@ -160,8 +199,8 @@ mod tests {
         known
     }
 
-    fn reply(length: usize) -> Option<Bytes> {
-        Some(Bytes::from(vec![1; length]))
+    fn reply(length: usize) -> Option<Vec<u8>> {
+        Some(vec![1; length])
     }
 
     #[test]
@@ -170,9 +209,9 @@ mod tests {
         let mut dedupe = dedupe();
         assert_eq!(begin(&mut dedupe, 1, now), None);
         assert_eq!(begin(&mut dedupe, 1, now), Some(Known::InProgress));
-        dedupe.end(1, reply(4), now);
+        dedupe.end(1, reply(4).as_deref(), now);
         assert_eq!(begin(&mut dedupe, 1, now), Some(Known::Ended(reply(4))));
-        dedupe.end(1, reply(5), now);
+        dedupe.end(1, reply(5).as_deref(), now);
         assert_eq!(begin(&mut dedupe, 1, now), Some(Known::Ended(reply(4))));
     }
 
@@ -211,13 +250,13 @@ mod tests {
             for (step, key, length) in steps {
                 match step {
                     0 | 1 => { begin(&mut dedupe, key, now); }
-                    2 => dedupe.end(key, reply(length), now),
+                    2 => dedupe.end(key, reply(length).as_deref(), now),
                     _ => dedupe.forget(|other| other % 4 == key % 4),
                 }
-                let held: usize = dedupe.known.values().map(Entry::size).sum();
-                let ended = dedupe.known.values().filter(|entry| matches!(entry, Entry::Ended(_))).count();
-                prop_assert_eq!(dedupe.bytes, held);
-                prop_assert_eq!(dedupe.ended.len(), ended);
+                let held = dedupe.replies.len();
+                let ended = dedupe.ended.len();
+                let known = dedupe.ended.iter().filter(|ended| ended.known).count();
+                prop_assert_eq!(dedupe.index.len(), known);
                 prop_assert!(held <= 10 && ended <= 3);
             }
         }

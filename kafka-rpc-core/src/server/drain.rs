@@ -9,7 +9,7 @@ use super::member::{Effects, Live, Member, State};
 use super::outbox::Outbox;
 use super::run::arm;
 use crate::sync::lock;
-use crate::transport::{Assigned, GroupSink, Incoming, Release, Tick, TransportError};
+use crate::transport::{Assigned, GroupSink, Incoming, Release, Tick, TransportError, Work};
 
 /// How long after a resumption it tells nothing that no record is there.
 const CATCH_UP: Duration = Duration::from_secs(1);
@@ -34,6 +34,8 @@ impl Member {
 
     /// What hasn't been started is left to the next owner; what runs may go on for the grace period.
     fn revoked(self: &Arc<Self>, partitions: &[u32], release: Release) {
+        // What is released waits for these.
+        self.held.flush(&self.shared.outbox);
         let release = Arc::new(Mutex::new(release));
         let now = self.shared.clock.now();
         let mut effects = Effects::default();
@@ -202,9 +204,13 @@ impl GroupSink for GroupRelay {
         }
     }
 
-    fn record(&self, record: Incoming<'_>) {
+    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {
+        Some(self.0.upgrade()?.record(&record)?)
+    }
+
+    fn flush(&self) {
         if let Some(member) = self.0.upgrade() {
-            member.record(&record);
+            member.held.flush(&member.shared.outbox);
         }
     }
 

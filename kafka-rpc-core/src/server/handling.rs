@@ -31,6 +31,7 @@ pub(super) struct Handling {
     /// happens within the task.
     begin: Option<Begin>,
     context: Context,
+    polls: u32,
 }
 
 struct Begin {
@@ -54,7 +55,13 @@ impl Handling {
                 arguments,
             }),
             context,
+            polls: 0,
         }
+    }
+
+    /// How often it was polled.
+    pub(super) const fn polls(&self) -> u32 {
+        self.polls
     }
 
     /// Drops the handler; a panic of one of its destructors is told, and changes nothing.
@@ -71,6 +78,7 @@ impl Future for Handling {
     /// How the handler ended, and the text of a panic when it was dropped.
     fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        this.polls = this.polls.saturating_add(1);
         this.context.interrupt().register(task.waker());
         if let Some(reason) = this.context.interrupt().reason() {
             return Poll::Ready((Ended::Interrupted(reason), this.stop()));
@@ -79,6 +87,7 @@ impl Future for Handling {
             dispatch,
             begin,
             context,
+            ..
         } = this;
         let polled = guarded(context, || {
             if let Some(begin) = begin.take() {

@@ -10,7 +10,7 @@ use super::clock_offsets::age_ms;
 use super::context::{Context, Inner, Interrupt};
 use super::dedupe::Known;
 use super::events::Event;
-use super::member::{CallKey, Effects, Job, Live, Member, State};
+use super::member::{CallKey, Effects, Job, Live, Member, Run, State};
 use super::outbox::Outgoing;
 use super::partitions::Ticket;
 use super::refusal::{self, Heading, RETRY_AFTER_MS};
@@ -43,7 +43,7 @@ pub(super) struct Arrival<'a> {
 
 impl Member {
     /// A record was read. Never blocks, and runs no user code but the `tracing` subscriber.
-    pub(super) fn record(self: &Arc<Self>, record: &Incoming<'_>) {
+    pub(super) fn record(self: &Arc<Self>, record: &Incoming<'_>) -> Option<Box<Run>> {
         let read_at = self.shared.clock.now();
         let envelope = record.value.map(wire::decode);
         let headers = match envelope {
@@ -55,14 +55,12 @@ impl Member {
             let state = &mut *lock(&self.state);
             // What isn't even noted as read stays uncommitted, for the next owner.
             if state.stopping {
-                return;
+                return None;
             }
-            let read = state
-                .partitions
-                .read(record.partition, record.offset, record.timestamp_ms);
-            let Some(ticket) = read else {
-                return;
-            };
+            let ticket =
+                state
+                    .partitions
+                    .read(record.partition, record.offset, record.timestamp_ms)?;
             count(&self.shared.counters.received);
             self.hold_back(state, read_at, &mut effects);
             match (envelope, record.value) {
@@ -94,7 +92,7 @@ impl Member {
                 }
             }
         }
-        self.apply(effects);
+        self.apply(effects)
     }
 
     /// Stops the reading while too many replies can't be brought to the log: nothing else bounds
@@ -295,12 +293,20 @@ impl Member {
             read_at,
             fresh,
         };
-        let ordering = self.shared.limits.ordering;
-        let lane = ordering.lane(ticket.partition, command.key);
-        state.queued_bytes += job.size;
-        let place = state.schedule.push(ticket.partition, lane, Box::new(job));
-        state.dedupe.begin(key, Live::Queued(place));
-        self.start_ready(state, read_at, effects);
+        let lane = self
+            .shared
+            .limits
+            .ordering
+            .lane(ticket.partition, command.key);
+        match state.schedule.start_at_once(lane) {
+            Ok(slot) => self.start(state, slot, job, effects),
+            Err(lane) => {
+                state.queued_bytes += job.size;
+                let place = state.schedule.push(ticket.partition, lane, Box::new(job));
+                state.dedupe.begin(key, Live::Queued(place));
+                self.start_ready(state, read_at, effects);
+            }
+        }
     }
 
     /// A record is no envelope: its caller is told, if it can be found.

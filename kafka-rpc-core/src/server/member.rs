@@ -1,6 +1,7 @@
 //! One group member of a server: its state, and what is done once the state is let go.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use super::clock_offsets::ClockOffsets;
 use super::context::{Context, Reason};
 use super::dedupe::{Bounds, Dedupe};
 use super::events::{Event, Throttle};
+use super::held::Held;
 use super::outbox::{Outbox, Outgoing, Unsent};
 use super::parking::Parked;
 use super::partitions::{Hold, Partitions, Ticket};
@@ -55,7 +57,10 @@ pub(super) struct Member {
     pub(super) admission: Admission,
     membership: OnceLock<Arc<dyn Membership>>,
     pub(super) unsent: Unsent,
+    pub(super) held: Held,
     pub(super) state: Mutex<State>,
+    /// A handler runs on the thread that read its command.
+    pub(super) inline: AtomicBool,
     /// Whether the member is paused, as the transport was told. Held while it is told, so that a
     /// pause and a resume of two threads can't overtake each other.
     paused: Mutex<bool>,
@@ -88,6 +93,15 @@ pub(super) struct Job {
     pub(super) context: Context,
     pub(super) read_at: Instant,
     pub(super) fresh: bool,
+}
+
+/// A command whose handler runs.
+pub(super) struct Run {
+    pub(super) member: Arc<Member>,
+    pub(super) slot: Slot,
+    /// What its deadline is registered with; `None` while it runs where it was read.
+    pub(super) number: Option<u64>,
+    pub(super) job: Job,
 }
 
 /// Everything that changes. No user code runs while it is locked.
@@ -133,7 +147,12 @@ pub(super) struct Throttles {
 /// What is to be done once the state is let go.
 #[derive(Default)]
 pub(super) struct Effects {
-    pub(super) starts: Vec<(Slot, u64, Box<Job>)>,
+    /// Runs on the thread that read it.
+    pub(super) inline: Option<Box<Run>>,
+    /// The command that was read.
+    pub(super) start: Option<Box<Run>>,
+    /// Others, which waited.
+    pub(super) starts: Vec<Box<Run>>,
     pub(super) sends: Vec<Outgoing>,
     pub(super) interrupts: Vec<(Context, Reason)>,
     pub(super) releases: Vec<Hold>,
@@ -159,6 +178,7 @@ impl Member {
             admission,
             membership: OnceLock::new(),
             unsent: Unsent::default(),
+            held: Held::default(),
             state: Mutex::new(State {
                 partitions: Partitions::default(),
                 schedule: Schedule::new(concurrency),
@@ -179,6 +199,7 @@ impl Member {
                 stopped_handlers: 0,
                 throttles: Throttles::default(),
             }),
+            inline: AtomicBool::new(false),
             paused: Mutex::new(false),
         }
     }
@@ -211,12 +232,14 @@ impl Member {
         (state.schedule.queued(), state.schedule.running())
     }
 
-    /// A record's reply is in the log, or won't ever be.
-    pub(super) fn settle(self: &Arc<Self>, ticket: Ticket) {
+    /// The replies to these records are in the log, or won't ever be.
+    pub(super) fn settle(self: &Arc<Self>, tickets: impl Iterator<Item = Ticket>) {
         let mut effects = Effects::default();
         {
             let state = &mut *lock(&self.state);
-            self.settle_in(state, ticket, &mut effects);
+            for ticket in tickets {
+                self.settle_in(state, ticket, &mut effects);
+            }
             if state.full {
                 self.read_on(state, self.shared.clock.now(), &mut effects);
             }
@@ -248,16 +271,16 @@ impl Member {
         }
     }
 
-    /// Does what had to wait until the state was let go.
-    pub(super) fn apply(self: &Arc<Self>, effects: Effects) {
+    /// Does what had to wait until the state was let go; returns what the caller's thread has to run.
+    pub(super) fn apply(self: &Arc<Self>, effects: Effects) -> Option<Box<Run>> {
         for event in effects.events {
             event.emit(&self.group, &self.topic);
         }
         for (context, reason) in effects.interrupts {
             context.interrupt().fire(reason);
         }
-        for (slot, number, job) in effects.starts {
-            self.spawn(slot, number, job);
+        for run in effects.start.into_iter().chain(effects.starts) {
+            run.spawn();
         }
         for outgoing in effects.sends {
             self.shared.outbox.send(outgoing);
@@ -272,6 +295,7 @@ impl Member {
             self.look_up();
         }
         drop(effects.releases);
+        effects.inline
     }
 
     /// Pauses or resumes the member, as `full` says.

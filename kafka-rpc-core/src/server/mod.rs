@@ -15,6 +15,8 @@ mod dedupe;
 mod drain;
 mod events;
 mod handling;
+mod held;
+mod inline;
 mod intake;
 mod member;
 mod outbox;

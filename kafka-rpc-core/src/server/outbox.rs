@@ -1,11 +1,10 @@
 //! Brings replies to the log, and tells when they are there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tracing::warn;
 
 use super::admission::Address;
@@ -23,6 +22,9 @@ use crate::wire::CallId;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// As many slots are kept for the next burst.
+const KEPT_SLOTS: usize = 4_096;
+
 /// A reply on its way.
 pub(super) struct Outgoing {
     /// Whose command it answers.
@@ -30,7 +32,7 @@ pub(super) struct Outgoing {
     pub(super) ticket: Ticket,
     pub(super) call_id: CallId,
     pub(super) address: Address,
-    pub(super) value: Bytes,
+    pub(super) value: Vec<u8>,
     /// Nobody waits for it after this.
     pub(super) give_up: Instant,
     /// The pause before the next attempt.
@@ -59,7 +61,7 @@ impl Outgoing {
         ticket: Ticket,
         call_id: CallId,
         address: Address,
-        value: Bytes,
+        value: Vec<u8>,
         give_up: Instant,
     ) -> Self {
         let size = value.len();
@@ -76,13 +78,18 @@ impl Outgoing {
             size,
         }
     }
+}
 
-    /// It is in the log, or won't ever be.
-    fn settle(self) {
-        let (member, ticket) = (Arc::clone(&self.member), self.ticket);
+/// These replies are in the log, or won't ever be.
+fn settle(outgoing: Vec<Outgoing>) {
+    let settled: Vec<_> = outgoing
+        .into_iter()
         // Counted no longer before its member looks whether it has room again.
-        drop(self);
-        member.settle(ticket);
+        .map(|outgoing| (Arc::clone(&outgoing.member), outgoing.ticket))
+        .collect();
+    for batch in settled.chunk_by(|(one, _), (next, _)| Arc::ptr_eq(one, next)) {
+        let member = &batch[0].0;
+        member.settle(batch.iter().map(|(_, ticket)| *ticket));
     }
 }
 
@@ -96,11 +103,58 @@ pub(super) struct Outbox {
 
 #[derive(Default)]
 struct State {
-    tokens: u64,
-    /// Handed to the producer, by token.
-    pending: HashMap<u64, Outgoing>,
-    /// To be produced again, by when and token.
+    /// What the producer was handed, by token.
+    handed: Vec<Slot>,
+    /// Tokens that aren't used.
+    free: Vec<usize>,
+    /// To be produced again, by when, in the order of their failures.
     again: BTreeMap<(Instant, u64), Outgoing>,
+    failures: u64,
+}
+
+/// Where the report of a reply finds it.
+enum Slot {
+    Free,
+    /// It is being produced.
+    Taken,
+    /// It is being produced, and its report came already.
+    Early(Delivery),
+    Handed(Outgoing),
+}
+
+impl State {
+    fn take(&mut self) -> usize {
+        if let Some(token) = self.free.pop() {
+            self.handed[token] = Slot::Taken;
+            return token;
+        }
+        self.handed.push(Slot::Taken);
+        self.handed.len() - 1
+    }
+
+    /// Frees a slot; `None` if its reply was forgotten.
+    fn free(&mut self, token: usize) -> Option<Slot> {
+        let slot = std::mem::replace(self.handed.get_mut(token)?, Slot::Free);
+        self.free.push(token);
+        // After a burst the memory of both goes with its last reply.
+        if self.free.len() == self.handed.len() && self.handed.len() > KEPT_SLOTS {
+            self.handed = Vec::new();
+            self.free = Vec::new();
+        }
+        Some(slot)
+    }
+
+    /// The reply that was handed over with this token.
+    fn reported(&mut self, token: usize, delivery: Delivery) -> Option<(Outgoing, Delivery)> {
+        if let Some(slot @ Slot::Taken) = self.handed.get_mut(token) {
+            *slot = Slot::Early(delivery);
+            return None;
+        }
+        match self.free(token)? {
+            Slot::Handed(outgoing) => Some((outgoing, delivery)),
+            Slot::Free | Slot::Taken | Slot::Early(_) => None,
+        }
+    }
 }
 
 impl Outbox {
@@ -125,36 +179,40 @@ impl Outbox {
         let Some(producer) = self.producer.get() else {
             return;
         };
-        let (address, value) = (outgoing.address.clone(), outgoing.value.clone());
         let timestamp_ms = match outgoing.ticket.timestamp_ms {
             ..=0 => self.clock.wall_ms(),
             timestamp_ms => timestamp_ms,
         };
-        let call_id = outgoing.call_id;
-        let token = {
-            let mut state = lock(&self.state);
-            let token = state.tokens;
-            state.tokens += 1;
-            // Before it is produced, since its delivery may be told before `produce` returns.
-            state.pending.insert(token, outgoing);
-            token
-        };
+        // Before it is produced, since its delivery may be told before `produce` returns.
+        let token = lock(&self.state).take();
         let produced = producer.produce(
             Record {
-                topic: &address.topic,
-                partition: address.partition,
-                key: Some(call_id.as_bytes()),
-                value: &value,
+                topic: &outgoing.address.topic,
+                partition: outgoing.address.partition,
+                key: Some(outgoing.call_id.as_bytes()),
+                value: &outgoing.value,
                 headers: &[],
                 timestamp_ms,
+                urgent: false,
             },
-            token,
+            token as u64,
         );
         if let Err(error) = produced {
-            let outgoing = lock(&self.state).pending.remove(&token);
-            if let Some(outgoing) = outgoing {
-                self.failed(outgoing, error);
+            lock(&self.state).free(token);
+            return self.failed(outgoing, error);
+        }
+        let mut state = lock(&self.state);
+        match state.handed.get_mut(token) {
+            Some(slot @ Slot::Taken) => *slot = Slot::Handed(outgoing),
+            Some(Slot::Early(_)) => {
+                let early = state.free(token);
+                drop(state);
+                if let Some(Slot::Early(delivery)) = early {
+                    self.ended(outgoing, delivery);
+                }
             }
+            // Everything was forgotten meanwhile.
+            Some(Slot::Free | Slot::Handed(_)) | None => drop(state),
         }
     }
 
@@ -188,10 +246,29 @@ impl Outbox {
     }
 
     fn delivered(&self, token: u64, delivery: Delivery) {
-        let outgoing = lock(&self.state).pending.remove(&token);
-        let Some(outgoing) = outgoing else { return };
+        let reported = lock(&self.state).reported(slot(token), delivery);
+        if let Some((outgoing, delivery)) = reported {
+            self.ended(outgoing, delivery);
+        }
+    }
+
+    fn persisted(&self, tokens: &[u64]) {
+        let mut settled = Vec::with_capacity(tokens.len());
+        {
+            let state = &mut *lock(&self.state);
+            settled.extend(
+                tokens
+                    .iter()
+                    .filter_map(|token| state.reported(slot(*token), Delivery::Persisted))
+                    .map(|(outgoing, _)| outgoing),
+            );
+        }
+        settle(settled);
+    }
+
+    fn ended(&self, outgoing: Outgoing, delivery: Delivery) {
         match delivery {
-            Delivery::Persisted => outgoing.settle(),
+            Delivery::Persisted => settle(vec![outgoing]),
             Delivery::NotPersisted(error) | Delivery::Unknown(error) => {
                 self.failed(outgoing, error);
             }
@@ -211,9 +288,9 @@ impl Outbox {
             let member = Arc::clone(&outgoing.member);
             {
                 let mut state = lock(&self.state);
-                let token = state.tokens;
-                state.tokens += 1;
-                state.again.insert((at, token), outgoing);
+                let number = state.failures;
+                state.failures += 1;
+                state.again.insert((at, number), outgoing);
             }
             member.ring_by(at);
             return;
@@ -227,8 +304,13 @@ impl Outbox {
             %error,
             "a reply could not be brought to its caller",
         );
-        outgoing.settle();
+        settle(vec![outgoing]);
     }
+}
+
+/// A token that isn't ours finds no slot.
+fn slot(token: u64) -> usize {
+    usize::try_from(token).unwrap_or(usize::MAX)
 }
 
 impl Drop for Outgoing {
@@ -261,6 +343,12 @@ impl DeliverySink for DeliveryRelay {
     fn delivered(&self, token: u64, delivery: Delivery) {
         if let Some(outbox) = self.0.upgrade() {
             outbox.delivered(token, delivery);
+        }
+    }
+
+    fn persisted(&self, tokens: &[u64]) {
+        if let Some(outbox) = self.0.upgrade() {
+            outbox.persisted(tokens);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::intake::Arrival;
 use super::member::{Effects, Member, State};
 use super::partitions::Ticket;
 use crate::sync::lock;
+use crate::transport::Work;
 use crate::wire::{self, Envelope};
 
 /// How many commands may wait for a look-up of their reply topic.
@@ -82,7 +83,9 @@ impl Member {
                     member.unpark(state, parked, &mut effects);
                 }
             }
-            member.apply(effects);
+            if let Some(run) = member.apply(effects) {
+                run.run();
+            }
         });
     }
 

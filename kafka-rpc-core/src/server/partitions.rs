@@ -1,8 +1,9 @@
 //! The partitions that a member owns, from assignment to release.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
 
 use super::commit::CommitTracker;
 use crate::transport::{Assigned, Release};

@@ -1,7 +1,5 @@
 //! Replies that say why there is no answer, each with an outcome that is true.
 
-use bytes::Bytes;
-
 use crate::wire::limits::MAX_ENVELOPE_BYTES;
 use crate::wire::{self, CallId, Envelope, Reply, ReplyBody, StageTimes};
 use crate::{Code, Outcome};
@@ -32,7 +30,7 @@ pub(super) struct Heading<'a> {
 
 impl Heading<'_> {
     /// Encodes a reply. `Err` is what to send instead of one that is too large.
-    pub(super) fn reply(self, body: ReplyBody<'_>) -> Result<Bytes, Bytes> {
+    pub(super) fn reply(self, body: ReplyBody<'_>) -> Result<Vec<u8>, Vec<u8>> {
         let mut value = Vec::new();
         Reply {
             call_id: self.call_id,
@@ -45,7 +43,7 @@ impl Heading<'_> {
         if value.len() > MAX_ENVELOPE_BYTES {
             return Err(self.too_large(value.len()));
         }
-        Ok(value.into())
+        Ok(value)
     }
 
     /// Encodes a reply that says why there is no answer.
@@ -55,7 +53,7 @@ impl Heading<'_> {
         outcome: Outcome,
         message: &str,
         retry_after_ms: Option<u32>,
-    ) -> Bytes {
+    ) -> Vec<u8> {
         let body = ReplyBody::Error {
             code,
             outcome,
@@ -66,7 +64,7 @@ impl Heading<'_> {
         self.reply(body).unwrap_or_else(|instead| instead)
     }
 
-    fn too_large(self, size: usize) -> Bytes {
+    fn too_large(self, size: usize) -> Vec<u8> {
         let message = format!(
             "the reply has {size} bytes; the limit is {MAX_ENVELOPE_BYTES}, or less where the \
              broker's is: return less, or page through it"
@@ -77,7 +75,7 @@ impl Heading<'_> {
 
 /// What to send instead of a reply that the broker finds too large; `None` if it is an error
 /// already.
-pub(super) fn instead_of(value: &[u8]) -> Option<Bytes> {
+pub(super) fn instead_of(value: &[u8]) -> Option<Vec<u8>> {
     match wire::decode(value) {
         Ok(Envelope::Reply(Reply {
             call_id,

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use bytes::Bytes;
 use tracing::{error, warn};
 
-use super::context::Reason;
+use super::context::{Context, Reason};
 use super::events::Event;
 use super::handling::{Ended, Handling};
-use super::member::{Effects, Job, Live, Member, State};
+use super::member::{CallKey, Effects, Job, Live, Member, Run, State};
 use super::outbox::Outgoing;
 use super::refusal::{self, Heading};
 use super::schedule::Slot;
@@ -45,17 +44,44 @@ impl Member {
             if let Some(live) = state.dedupe.in_progress(&job.key) {
                 *live = Live::Running(job.context.clone());
             }
-            let number = state.starts;
-            state.starts += 1;
-            let deadline = job.context.deadline();
-            state
-                .deadlines
-                .insert((deadline, number), job.context.clone());
-            arm(state, deadline, effects);
             count(&self.shared.counters.started);
-            effects.starts.push((slot, number, job));
+            let number = Some(register(state, &job.context, effects));
+            effects.starts.push(Box::new(Run {
+                member: Arc::clone(self),
+                slot,
+                number,
+                job: *job,
+            }));
         }
         self.read_on(state, now, effects);
+    }
+
+    /// Starts a command that needn't wait.
+    pub(super) fn start(
+        self: &Arc<Self>,
+        state: &mut State,
+        slot: Slot,
+        job: Job,
+        effects: &mut Effects,
+    ) {
+        let context = job.context.clone();
+        state.dedupe.begin(job.key, Live::Running(context.clone()));
+        count(&self.shared.counters.started);
+        let inline = self.runs_inline(job.key.service, job.key.method);
+        // Nothing can stop a handler at its first poll.
+        let number = (!inline).then(|| register(state, &context, effects));
+        let run = Some(Box::new(Run {
+            member: Arc::clone(self),
+            slot,
+            number,
+            job,
+        }));
+        // Commands that were parked come several at a time; at most one of them is to run inline.
+        match (inline, &effects.start) {
+            (true, _) => effects.inline = run,
+            (false, None) => effects.start = run,
+            (false, Some(_)) => effects.starts.extend(run),
+        }
     }
 
     /// Lets a member read on that was too full, if there is room again.
@@ -86,64 +112,9 @@ impl Member {
         self.settle_in(state, job.ticket, effects);
     }
 
-    /// Runs a started command as a task.
-    pub(super) fn spawn(self: &Arc<Self>, slot: Slot, number: u64, mut job: Box<Job>) {
-        let member = Arc::clone(self);
-        let service = Arc::clone(&self.admission.services[job.key.service].service);
-        let arguments = std::mem::take(&mut job.arguments);
-        let handling = Handling::new(service, job.key.method, arguments, job.context.clone());
-        self.shared.runtime.spawn(async move {
-            let started_at = member.shared.clock.now();
-            let (ended, panic) = handling.await;
-            if let Some(text) = panic {
-                member.report_panic(&job, &text);
-            }
-            member.ended(slot, number, *job, ended, started_at);
-        });
-    }
-
-    /// A handler has ended: its slot is free, and its reply goes out.
-    fn ended(
-        self: &Arc<Self>,
-        slot: Slot,
-        number: u64,
-        job: Job,
-        ended: Ended,
-        started_at: Instant,
-    ) {
-        let now = self.shared.clock.now();
-        let times = StageTimes {
-            queued_us: micros(job.read_at, started_at),
-            handler_us: micros(started_at, now),
-        };
-        let reply = self.reply(&job, ended, times);
-        let mut effects = Effects::default();
-        {
-            let state = &mut *lock(&self.state);
-            let deadline = job.context.deadline();
-            state.deadlines.remove(&(deadline, number));
-            state.schedule.finished(slot);
-            state.dedupe.end(job.key, reply.clone(), now);
-            match (reply, job.reply_to) {
-                (Some(value), Some(address)) => effects.sends.push(Outgoing::new(
-                    Arc::clone(self),
-                    job.ticket,
-                    job.context.call_id(),
-                    address,
-                    value,
-                    deadline,
-                )),
-                // An abandoned one's partition is gone, and so this doesn't commit it.
-                _ => self.settle_in(state, job.ticket, &mut effects),
-            }
-            self.start_ready(state, now, &mut effects);
-        }
-        self.apply(effects);
-    }
-
     /// Counts how a handler ended, and encodes what its caller is told; `None` if it is told
     /// nothing.
-    fn reply(&self, job: &Job, ended: Ended, times: StageTimes) -> Option<Bytes> {
+    fn reply(&self, job: &Job, ended: Ended, times: StageTimes) -> Option<Vec<u8>> {
         let counters = &self.shared.counters;
         let heading = Heading {
             call_id: job.context.call_id(),
@@ -230,6 +201,121 @@ impl Member {
             "a handler panicked",
         );
     }
+}
+
+impl Run {
+    /// Its handler, which hasn't been polled yet.
+    pub(super) fn handling(&mut self) -> Handling {
+        let Job { key, context, .. } = &self.job;
+        let service = Arc::clone(&self.member.admission.services[key.service].service);
+        let (method, context) = (key.method, context.clone());
+        let arguments = std::mem::take(&mut self.job.arguments);
+        Handling::new(service, method, arguments, context)
+    }
+
+    /// Runs it as a task.
+    pub(super) fn spawn(mut self: Box<Self>) {
+        let mut handling = self.handling();
+        let runtime = self.member.shared.runtime.clone();
+        runtime.spawn(async move {
+            let started_at = self.member.shared.clock.now();
+            let (ended, panic) = (&mut handling).await;
+            self.end(ended, panic, started_at, handling.polls());
+        });
+    }
+
+    /// Goes on as a task with a handler that waits for something.
+    pub(super) fn go_on_as_task(mut self: Box<Self>, mut handling: Handling, started_at: Instant) {
+        let mut effects = Effects::default();
+        {
+            let state = &mut *lock(&self.member.state);
+            self.number = Some(register(state, &self.job.context, &mut effects));
+        }
+        let member = Arc::clone(&self.member);
+        member.shared.runtime.spawn(async move {
+            let (ended, panic) = (&mut handling).await;
+            self.end(ended, panic, started_at, handling.polls());
+        });
+        member.apply(effects);
+    }
+
+    /// Its handler has ended: its slot is free, and its reply goes out.
+    /// `panic` is the text of one while the handler was dropped.
+    pub(super) fn end(
+        self: Box<Self>,
+        ended: Ended,
+        panic: Option<String>,
+        started_at: Instant,
+        polls: u32,
+    ) {
+        let Self {
+            member,
+            slot,
+            number,
+            job,
+        } = *self;
+        // It ran where it was read, and what is read next is seen there, too.
+        let inline = number.is_none();
+        if let Some(text) = panic {
+            member.report_panic(&job, &text);
+        }
+        let now = member.shared.clock.now();
+        let took = now.saturating_duration_since(started_at);
+        let CallKey {
+            service, method, ..
+        } = job.key;
+        member.admission.services[service].paces[method].note(took, polls);
+        let times = StageTimes {
+            queued_us: micros(job.read_at, started_at),
+            handler_us: micros(started_at, now),
+        };
+        let reply = member.reply(&job, ended, times);
+        let mut effects = Effects::default();
+        let mut send = None;
+        {
+            let state = &mut *lock(&member.state);
+            let deadline = job.context.deadline();
+            if let Some(number) = number {
+                state.deadlines.remove(&(deadline, number));
+            }
+            state.schedule.finished(slot);
+            state.dedupe.end(job.key, reply.as_deref(), now);
+            match (reply, job.reply_to) {
+                (Some(value), Some(address)) => {
+                    send = Some(Outgoing::new(
+                        Arc::clone(&member),
+                        job.ticket,
+                        job.context.call_id(),
+                        address,
+                        value,
+                        deadline,
+                    ));
+                }
+                // An abandoned one's partition is gone, and so this doesn't commit it.
+                _ => member.settle_in(state, job.ticket, &mut effects),
+            }
+            member.start_ready(state, now, &mut effects);
+        }
+        if let Some(outgoing) = send {
+            let outbox = &member.shared.outbox;
+            if inline {
+                member.held.push(outgoing, now, outbox);
+            } else {
+                outbox.send(outgoing);
+            }
+        }
+        member.apply(effects);
+    }
+}
+
+/// Has a handler stopped at its deadline; returns what that is registered with.
+fn register(state: &mut State, context: &Context, effects: &mut Effects) -> u64 {
+    let number = state.starts;
+    state.starts += 1;
+    let deadline = context.deadline();
+    state.deadlines.insert((deadline, number), context.clone());
+    arm(state, deadline, effects);
+    number
 }
 
 /// Makes sure that a tick comes by then.

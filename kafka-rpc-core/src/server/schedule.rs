@@ -1,8 +1,10 @@
 //! Decides which command is started next: order within a lane, and a bound on how many run at once.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 /// In what order a service's commands run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -130,6 +132,24 @@ impl<J> Schedule<J> {
             },
         );
         place
+    }
+
+    /// A slot for a job of this lane that hasn't been pushed, if it needs to wait for nothing; else
+    /// the lane.
+    pub(super) fn start_at_once(&mut self, lane: Option<Lane>) -> Result<Slot, Option<Lane>> {
+        if self.running >= self.concurrency || !self.ready.is_empty() {
+            return Err(lane);
+        }
+        if let Some(lane) = &lane {
+            match self.lanes.entry(lane.clone()) {
+                Entry::Occupied(_) => return Err(Some(lane.clone())),
+                Entry::Vacant(free) => {
+                    free.insert(VecDeque::new());
+                }
+            }
+        }
+        self.running += 1;
+        Ok(Slot { lane })
     }
 
     /// The job that has waited longest and may run now, if there is one and a slot is free.

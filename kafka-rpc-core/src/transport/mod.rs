@@ -34,6 +34,7 @@ pub trait Transport: Send + Sync + 'static {
     /// Opens a producer and warms it up: once it is ready, the first record pays no connecting.
     fn producer(
         &self,
+        duplicates: Duplicates,
         sink: Arc<dyn DeliverySink>,
     ) -> BoxFuture<Result<Arc<dyn Producer>, TransportError>>;
 
@@ -69,6 +70,15 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Creates a topic and waits until it can be used; done at once if it exists.
     fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>>;
+}
+
+/// Whether a record that is sent again, because its acknowledgement was lost, may be in the log twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicates {
+    /// It is there once.
+    Never,
+    /// Its reader drops what it has seen. In turn, batches needn't wait for each other.
+    Harmless,
 }
 
 /// Something that transports can be opened on: a Kafka cluster, or a broker in memory.
@@ -136,6 +146,8 @@ pub struct Record<'a> {
     pub headers: &'a [(String, Vec<u8>)],
     /// The producer's wall clock, in milliseconds since the Unix epoch.
     pub timestamp_ms: i64,
+    /// Whether somebody waits for its delivery report; others may be told some milliseconds late.
+    pub urgent: bool,
 }
 
 /// Appends records to topics.
@@ -156,6 +168,13 @@ pub trait Producer: Send + Sync {
 pub trait DeliverySink: Send + Sync {
     /// The record that was handed over with this token ended so.
     fn delivered(&self, token: u64, delivery: Delivery);
+
+    /// The records that were handed over with these tokens are in the log.
+    fn persisted(&self, tokens: &[u64]) {
+        for &token in tokens {
+            self.delivered(token, Delivery::Persisted);
+        }
+    }
 }
 
 /// What became of a produced record.
@@ -243,14 +262,25 @@ pub trait GroupSink: Send + Sync {
     /// These partitions are the member's no longer; commits for them are ignored.
     fn lost(&self, partitions: &[u32]);
 
-    /// A record was read.
-    fn record(&self, record: Incoming<'_>);
+    /// A record was read. What this returns is to be run at once, on the same thread.
+    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>>;
+
+    /// No further record is at hand: what was held back to go with the next one is to go now. Comes
+    /// after any number of records, on the same thread.
+    fn flush(&self);
 
     /// Nothing was waiting to be read: the member has caught up with what it has fetched.
     fn idle(&self);
 
     /// Something failed that the member goes on trying to mend.
     fn trouble(&self, error: TransportError);
+}
+
+/// What a record led to, and may take long: a member whose thread is held up by it lets another one
+/// read on.
+pub trait Work: Send {
+    /// Does it.
+    fn run(self: Box<Self>);
 }
 
 /// A partition that was assigned.

@@ -7,9 +7,12 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
+use super::defaults::Table;
+use super::effective::{EffectiveSettings, Role};
 use super::embedded::Embedded;
+use super::profile::Profile;
 use super::{defaults, errors};
-use crate::transport::{GroupOptions, TransportError, TransportErrorKind};
+use crate::transport::{Duplicates, GroupOptions, TransportError, TransportErrorKind};
 
 /// How much longer than a revocation waits a member may go without polling.
 const POLL_MARGIN: Duration = Duration::from_secs(60);
@@ -21,6 +24,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(300);
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) brokers: String,
+    pub(super) profile: Profile,
     pub(super) values: BTreeMap<String, String>,
     pub(super) tls: bool,
     pub(super) mechanism: Option<&'static str>,
@@ -76,12 +80,16 @@ impl Settings {
         self.config(&[])
     }
 
-    pub(super) fn producer(&self) -> ClientConfig {
-        self.config(&[defaults::PRODUCER])
+    pub(super) fn producer(&self, duplicates: Duplicates) -> ClientConfig {
+        let own = match duplicates {
+            Duplicates::Never => &[],
+            Duplicates::Harmless => defaults::UNORDERED_PRODUCER,
+        };
+        self.config(&[defaults::PRODUCER, self.profile.producer(), own])
     }
 
     pub(super) fn listener(&self) -> ClientConfig {
-        let mut config = self.consumer(defaults::LISTENER);
+        let mut config = self.any_listener();
         // A consumer can't be assigned anything without a group's name; nobody joins this one.
         config.set(
             "group.id",
@@ -90,10 +98,15 @@ impl Settings {
         config
     }
 
+    /// Without its own name.
+    fn any_listener(&self) -> ClientConfig {
+        self.consumer(&[defaults::LISTENER, self.profile.consumer()])
+    }
+
     /// # Errors
     /// A revocation may take longer than the member may go without polling.
     pub(super) fn member(&self, options: &GroupOptions) -> Result<ClientConfig, TransportError> {
-        let mut config = self.consumer(defaults::MEMBER);
+        let mut config = self.any_member();
         config.set("group.id", &options.group);
         if let Some(instance) = &options.instance {
             config.set("group.instance.id", instance);
@@ -123,15 +136,20 @@ impl Settings {
         Ok(config)
     }
 
-    fn consumer(&self, own: &[(&str, &str)]) -> ClientConfig {
+    /// Without what each server has of its own.
+    fn any_member(&self) -> ClientConfig {
+        self.consumer(&[defaults::MEMBER, self.profile.consumer()])
+    }
+
+    fn consumer(&self, own: &[Table]) -> ClientConfig {
         let embedded = match self.embedded {
             Some(_) => defaults::EMBEDDED,
             None => &[],
         };
-        self.config(&[defaults::CONSUMER, own, embedded])
+        self.config(&[&[defaults::CONSUMER], own, &[embedded]].concat())
     }
 
-    fn config(&self, tables: &[&[(&str, &str)]]) -> ClientConfig {
+    fn config(&self, tables: &[Table]) -> ClientConfig {
         let mut config = ClientConfig::new();
         for (key, value) in defaults::COMMON
             .iter()
@@ -155,6 +173,16 @@ impl Settings {
             RDKafkaLogLevel::Info
         });
         config
+    }
+
+    /// What the clients of each kind have in common.
+    pub(super) fn effective(&self) -> EffectiveSettings {
+        EffectiveSettings::new([
+            (Role::CommandProducer, self.producer(Duplicates::Never)),
+            (Role::ReplyProducer, self.producer(Duplicates::Harmless)),
+            (Role::Listener, self.any_listener()),
+            (Role::Member, self.any_member()),
+        ])
     }
 
     /// Finds what can be found wrong without connecting.
@@ -189,7 +217,7 @@ impl Settings {
                 self.protocol()
             ));
         }
-        for config in [self.producer(), self.listener()] {
+        for config in [self.producer(Duplicates::Never), self.listener()] {
             config
                 .create_native_config()
                 .map_err(|error| errors::from_creation(&error))?;

@@ -1,7 +1,10 @@
 //! The librdkafka settings of each kind of client, and those that users can't override.
 
+/// Settings by name; of two with one name the later counts.
+pub(super) type Table = &'static [(&'static str, &'static str)];
+
 /// Every client.
-pub(super) const COMMON: &[(&str, &str)] = &[
+pub(super) const COMMON: Table = &[
     ("client.id", "kafka-rpc"),
     // Looking a topic up must never create it with the broker's default number of partitions.
     ("allow.auto.create.topics", "false"),
@@ -21,7 +24,7 @@ pub(super) const COMMON: &[(&str, &str)] = &[
 ];
 
 /// Producers.
-pub(super) const PRODUCER: &[(&str, &str)] = &[
+pub(super) const PRODUCER: Table = &[
     ("enable.idempotence", "true"),
     ("acks", "all"),
     // Records batch by themselves while requests are in flight; any linger is a millisecond.
@@ -33,8 +36,13 @@ pub(super) const PRODUCER: &[(&str, &str)] = &[
     ("message.timeout.ms", "30000"),
 ];
 
+/// Producers of what may be in the log twice. Librdkafka keeps a producer that is idempotent from
+/// sending a batch while more than a few records of that partition aren't acknowledged, and its
+/// thread spins meanwhile.
+pub(super) const UNORDERED_PRODUCER: Table = &[("enable.idempotence", "false")];
+
 /// Consumers with and without a group.
-pub(super) const CONSUMER: &[(&str, &str)] = &[
+pub(super) const CONSUMER: Table = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("isolation.level", "read_uncommitted"),
@@ -47,7 +55,7 @@ pub(super) const CONSUMER: &[(&str, &str)] = &[
 ];
 
 /// The groupless listener.
-pub(super) const LISTENER: &[(&str, &str)] = &[
+pub(super) const LISTENER: Table = &[
     // A truncated partition must be reported, never skipped over in silence.
     ("auto.offset.reset", "error"),
     // A first fetch that found nothing proves that replies can be read. Later ones cost little:
@@ -56,7 +64,7 @@ pub(super) const LISTENER: &[(&str, &str)] = &[
 ];
 
 /// A group's member.
-pub(super) const MEMBER: &[(&str, &str)] = &[
+pub(super) const MEMBER: Table = &[
     ("auto.offset.reset", "earliest"),
     ("partition.assignment.strategy", "cooperative-sticky"),
     ("session.timeout.ms", "6000"),
@@ -64,16 +72,31 @@ pub(super) const MEMBER: &[(&str, &str)] = &[
     ("heartbeat.interval.ms", "1000"),
 ];
 
+/// What [`Profile::Throughput`](super::Profile::Throughput) changes for producers. Not the compression:
+/// whether it pays depends on the payloads. Nor the limits of a batch, which are far away.
+pub(super) const THROUGHPUT_PRODUCER: Table = &[
+    // Librdkafka rounds up to milliseconds: that is the least that a batch can wait for more.
+    ("linger.ms", "1"),
+];
+
+/// What it changes for consumers.
+pub(super) const THROUGHPUT_CONSUMER: Table = &[
+    // The broker gathers what several producers send.
+    ("fetch.min.bytes", "16384"),
+    // How long it gathers at most; an idle consumer asks again as often.
+    ("fetch.wait.max.ms", "5"),
+];
+
 /// Consumers on the embedded cluster, whose long polls aren't woken by a new record, and whose
 /// groups take a session's length less a second for every rebalance but the first.
-pub(super) const EMBEDDED: &[(&str, &str)] = &[
+pub(super) const EMBEDDED: Table = &[
     ("fetch.wait.max.ms", "1"),
     ("session.timeout.ms", "2000"),
     ("heartbeat.interval.ms", "300"),
 ];
 
 /// What users can't override, and why.
-const REFUSED: &[(&str, &str)] = &[
+const REFUSED: Table = &[
     ("bootstrap.servers", "it is what `Kafka::new` is given"),
     (
         "metadata.broker.list",
@@ -167,8 +190,13 @@ pub(super) fn refusal(key: &str) -> Option<&'static str> {
         .map(|(_, reason)| *reason)
 }
 
+/// A setting's value for people and logs.
+pub(super) fn shown<'a>(key: &str, value: &'a str) -> &'a str {
+    if is_secret(key) { "***" } else { value }
+}
+
 /// Whether a setting's value may be a secret; rather one too many than one too few.
-pub(super) fn is_secret(key: &str) -> bool {
+fn is_secret(key: &str) -> bool {
     [
         "password",
         "secret",

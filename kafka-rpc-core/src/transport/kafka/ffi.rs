@@ -1,17 +1,26 @@
-//! The only unsafe code: four questions to librdkafka that its safe wrapper doesn't offer.
+//! The only unsafe code: what librdkafka offers and its safe wrapper doesn't.
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString, c_int, c_void};
+use std::sync::{PoisonError, RwLock};
 use std::{ptr, slice};
 
 use rdkafka::ClientContext;
+use rdkafka::bindings::rd_kafka_vtype_t::{
+    RD_KAFKA_VTYPE_END, RD_KAFKA_VTYPE_KEY, RD_KAFKA_VTYPE_MSGFLAGS, RD_KAFKA_VTYPE_OPAQUE,
+    RD_KAFKA_VTYPE_PARTITION, RD_KAFKA_VTYPE_RKT, RD_KAFKA_VTYPE_TIMESTAMP, RD_KAFKA_VTYPE_VALUE,
+};
 use rdkafka::bindings::{
-    rd_kafka_handle_mock_cluster, rd_kafka_header_cnt, rd_kafka_header_get_all, rd_kafka_mem_free,
-    rd_kafka_memberid, rd_kafka_message_headers, rd_kafka_message_status,
-    rd_kafka_mock_group_initial_rebalance_delay_ms, rd_kafka_msg_status_t, rd_kafka_resp_err_t,
+    RD_KAFKA_MSG_F_COPY, rd_kafka_handle_mock_cluster, rd_kafka_header_cnt,
+    rd_kafka_header_get_all, rd_kafka_mem_free, rd_kafka_memberid, rd_kafka_message_headers,
+    rd_kafka_message_status, rd_kafka_mock_group_initial_rebalance_delay_ms, rd_kafka_msg_status_t,
+    rd_kafka_producev, rd_kafka_resp_err_t, rd_kafka_topic_destroy, rd_kafka_topic_new,
+    rd_kafka_topic_t,
 };
 use rdkafka::client::Client;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 
 /// Whether a record whose delivery ended with an error is certainly not in the log.
 pub(super) fn certainly_not_persisted(message: &BorrowedMessage<'_>) -> bool {
@@ -84,4 +93,125 @@ pub(super) fn form_groups_at_once<C: ClientContext>(client: &Client<C>) {
             rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
         }
     }
+}
+
+/// A producer's client, with handles of the topics that it produces to: without one, librdkafka
+/// looks a topic up for each record, under a lock of the whole client.
+pub(super) struct Sender<C: ProducerContext> {
+    // Dropped before the client, which waits for them.
+    handles: RwLock<Vec<Handle>>,
+    client: BaseProducer<C>,
+}
+
+struct Handle {
+    topic: Box<str>,
+    handle: *mut rd_kafka_topic_t,
+}
+
+// SAFETY: librdkafka's topic handles may be used, and given back, by any thread.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: the handle is ours, is given back once, and its client is alive: it is dropped
+        // after the handles.
+        unsafe { rd_kafka_topic_destroy(self.handle) };
+    }
+}
+
+impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
+    pub(super) const fn new(client: BaseProducer<C>) -> Self {
+        Self {
+            handles: RwLock::new(Vec::new()),
+            client,
+        }
+    }
+
+    pub(super) const fn client(&self) -> &BaseProducer<C> {
+        &self.client
+    }
+
+    /// Hands a record without headers over; `token` comes back with its report. A timestamp of 0 is
+    /// now.
+    ///
+    /// # Errors
+    /// It isn't taken, and won't be reported.
+    pub(super) fn produce(
+        &self,
+        topic: &str,
+        partition: i32,
+        key: Option<&[u8]>,
+        value: &[u8],
+        timestamp_ms: i64,
+        token: usize,
+    ) -> Result<(), KafkaError> {
+        let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = handles.iter().find(|known| *known.topic == *topic) {
+            let (key, key_length) = parts(key);
+            let (value, value_length) = parts(Some(value));
+            // SAFETY: the client is alive, and so is the handle, which is this client's. Each type
+            // is followed by arguments as librdkafka documents them for it, and the end closes the
+            // list. Key and value are copied before the call returns.
+            let error = unsafe {
+                rd_kafka_producev(
+                    self.client.client().native_ptr(),
+                    RD_KAFKA_VTYPE_RKT,
+                    known.handle,
+                    RD_KAFKA_VTYPE_PARTITION,
+                    partition,
+                    RD_KAFKA_VTYPE_MSGFLAGS,
+                    RD_KAFKA_MSG_F_COPY as c_int,
+                    RD_KAFKA_VTYPE_VALUE,
+                    value,
+                    value_length,
+                    RD_KAFKA_VTYPE_KEY,
+                    key,
+                    key_length,
+                    RD_KAFKA_VTYPE_OPAQUE,
+                    token as *mut c_void,
+                    RD_KAFKA_VTYPE_TIMESTAMP,
+                    timestamp_ms,
+                    RD_KAFKA_VTYPE_END,
+                )
+            };
+            return if error == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                Ok(())
+            } else {
+                Err(KafkaError::MessageProduction(error.into()))
+            };
+        }
+        drop(handles);
+        self.open(topic)?;
+        self.produce(topic, partition, key, value, timestamp_ms, token)
+    }
+
+    /// Gets the handle of a topic.
+    fn open(&self, topic: &str) -> Result<(), KafkaError> {
+        let name = CString::new(topic)?;
+        let mut handles = self.handles.write().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the client and the name are alive, and without settings there is nothing to own.
+        let handle = unsafe {
+            rd_kafka_topic_new(
+                self.client.client().native_ptr(),
+                name.as_ptr(),
+                ptr::null_mut(),
+            )
+        };
+        if handle.is_null() {
+            return Err(KafkaError::MessageProduction(
+                RDKafkaErrorCode::InvalidTopic,
+            ));
+        }
+        let topic = topic.into();
+        handles.push(Handle { topic, handle });
+        Ok(())
+    }
+}
+
+fn parts(bytes: Option<&[u8]>) -> (*const c_void, usize) {
+    bytes.map_or((ptr::null(), 0), |bytes| {
+        (bytes.as_ptr().cast(), bytes.len())
+    })
 }

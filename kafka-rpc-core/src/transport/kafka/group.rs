@@ -16,11 +16,15 @@ use super::events::Events;
 use super::latch::Latch;
 use super::listener::deliver;
 use super::rebalance::{Context, commit, number};
+use super::turn::Turn;
 use super::{errors, ffi, topics};
 use crate::sync::lock;
 use crate::transport::{
-    BoxFuture, GroupOptions, GroupSink, Membership, TransportError, TransportErrorKind,
+    BoxFuture, GroupOptions, GroupSink, Membership, TransportError, TransportErrorKind, Work,
 };
+
+/// So many records may be read before the thread looks whether it is to leave, commit or pause.
+const UNATTENDED: u32 = 128;
 
 /// How long one poll waits: how soon the thread sees that it is to leave or to commit.
 const ROUND: Duration = Duration::from_millis(100);
@@ -54,19 +58,23 @@ pub(super) fn join(
             leave_by: Mutex::default(),
             leaving: Latch::default(),
             left: Latch::default(),
+            poller: Mutex::default(),
+            turn: Turn::default(),
         });
-        let consumer = match subscribe(&settings, &shared) {
-            Ok(consumer) => consumer,
-            Err(error) => return drop(reply.send(Err(error))),
-        };
+        let second = Arc::clone(&shared);
+        let started = subscribe(&settings, &shared).and_then(|consumer| {
+            *lock(&shared.poller) = Some(Poller::new(consumer));
+            blocking::spawn("kafka-rpc-group", move || second.live(false))
+        });
+        if let Err(error) = started {
+            // The consumer refers to what holds it.
+            drop(lock(&shared.poller).take());
+            return drop(reply.send(Err(error)));
+        }
         let handle: Arc<dyn Membership> = Arc::new(Handle(Arc::clone(&shared)));
         // Where nobody waits any more, the handle is dropped here, and the member leaves at once.
         drop(reply.send(Ok(handle)));
-        Member::new(&consumer, &shared).run();
-        // The consumer's teardown waits for its commits, and blocks as long as the group's
-        // coordinator can't be reached.
-        drop(consumer);
-        shared.left.open();
+        shared.live(true);
     })
 }
 
@@ -98,6 +106,9 @@ pub(super) struct Shared {
     leave_by: Mutex<Option<Instant>>,
     leaving: Latch,
     left: Latch,
+    /// Held by the thread that polls, whose turn it is; empty at the end.
+    poller: Mutex<Option<Poller>>,
+    turn: Turn,
 }
 
 impl Shared {
@@ -125,112 +136,114 @@ impl Shared {
     }
 }
 
-/// The life of a member, on its own thread.
-struct Member<'a> {
-    consumer: &'a BaseConsumer<Context>,
-    shared: &'a Shared,
-    committed: Instant,
+impl Shared {
+    /// The life of one of the member's two threads, of which one polls.
+    fn live(&self, mut polls: bool) {
+        while polls || self.turn.wait() {
+            let mut poller = lock(&self.poller);
+            let Some(work) = poller.as_mut().and_then(|poller| poller.next(self)) else {
+                // The consumer's teardown waits for its commits, and blocks as long as the group's
+                // coordinator can't be reached.
+                drop(poller.take());
+                drop(poller);
+                self.turn.end();
+                return self.left.open();
+            };
+            drop(poller);
+            let step = self.turn.begin();
+            work.run();
+            polls = self.turn.finish(step);
+        }
+    }
 }
 
-impl<'a> Member<'a> {
-    fn new(consumer: &'a BaseConsumer<Context>, shared: &'a Shared) -> Self {
+/// The member's consumer, and what is to be done besides reading.
+struct Poller {
+    consumer: BaseConsumer<Context>,
+    committed: Instant,
+    /// So many records may be read before it is looked what else there is to do.
+    unattended: u32,
+}
+
+impl Poller {
+    fn new(consumer: BaseConsumer<Context>) -> Self {
         Self {
             consumer,
-            shared,
             committed: Instant::now(),
+            unattended: 0,
         }
     }
 
-    fn run(mut self) {
-        while !self.shared.leaving.is_open() {
-            if self.committed.elapsed() >= COMMIT_INTERVAL {
-                self.committed = Instant::now();
-                commit(self.consumer, self.shared, None);
+    /// Polls until a record leads to work; `None` when the member has left or is done for.
+    fn next(&mut self, shared: &Shared) -> Option<Box<dyn Work>> {
+        loop {
+            if self.unattended == 0 {
+                self.unattended = UNATTENDED;
+                if shared.leaving.is_open() {
+                    shared.sink.flush();
+                    self.leave(shared);
+                    return None;
+                }
+                if self.committed.elapsed() >= COMMIT_INTERVAL {
+                    self.committed = Instant::now();
+                    commit(&self.consumer, shared, None);
+                }
+                self.follow_pause(shared);
             }
-            self.follow_pause();
-            if !self.round() {
-                return;
+            self.unattended -= 1;
+            // Without waiting first: only so can it be told that nothing is there.
+            let mut polled = self.consumer.poll(Duration::ZERO);
+            if polled.is_none() {
+                self.unattended = 0;
+                shared.sink.flush();
+                shared.sink.idle();
+                let halted = shared.halted.load(Ordering::Relaxed);
+                polled = self
+                    .consumer
+                    .poll(if halted { PAUSED_ROUND } else { ROUND });
+            }
+            match polled {
+                None => {}
+                Some(Ok(message)) => {
+                    let work = deliver(&message, |record| shared.sink.record(record));
+                    if work.is_some() {
+                        return work;
+                    }
+                }
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                    give_up(shared, &error);
+                    return None;
+                }
+                Some(Err(error)) => shared.trouble(&error),
             }
         }
-        self.leave();
     }
 
-    /// Polls until nothing is waiting, or until there is something else to do; `false` if the
-    /// member is done for.
-    fn round(&self) -> bool {
-        // Without waiting first: only so can it be told that nothing is there.
-        let mut polled = self.consumer.poll(Duration::ZERO);
-        if polled.is_none() {
-            self.shared.sink.idle();
-            let halted = self.shared.halted.load(Ordering::Relaxed);
-            let wait = if halted { PAUSED_ROUND } else { ROUND };
-            polled = self.consumer.poll(wait);
-        }
-        match polled {
-            None => true,
-            Some(Ok(message)) => {
-                deliver(&message, |record| self.shared.sink.record(record));
-                true
-            }
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
-                self.give_up(&error);
-                false
-            }
-            Some(Err(error)) => {
-                self.shared.trouble(&error);
-                true
-            }
-        }
-    }
-
-    /// Another member has taken this one's name: the group won't hear of it again.
-    fn give_up(&self, error: &KafkaError) {
-        let lost: Vec<u32> = std::mem::take(&mut *lock(&self.shared.owned))
-            .into_keys()
-            .map(number)
-            .collect();
-        if !lost.is_empty() {
-            self.shared.sink.lost(&lost);
-        }
-        self.shared.sink.trouble(TransportError::new(
-            TransportErrorKind::Closed,
-            format!(
-                "the member of the group {} has ended: {error}",
-                self.shared.options.group
-            ),
-        ));
-    }
-
-    fn follow_pause(&self) {
-        let paused = self.shared.paused.load(Ordering::Acquire);
-        if paused == self.shared.halted.load(Ordering::Relaxed) {
+    fn follow_pause(&self, shared: &Shared) {
+        let paused = shared.paused.load(Ordering::Acquire);
+        if paused == shared.halted.load(Ordering::Relaxed) {
             return;
         }
-        let list = self.list(lock(&self.shared.owned).keys().copied());
+        let mut list = TopicPartitionList::new();
+        for partition in lock(&shared.owned).keys() {
+            list.add_partition(&shared.options.topic, *partition);
+        }
         let done = if paused {
             self.consumer.pause(&list)
         } else {
             self.consumer.resume(&list)
         };
         match done {
-            Ok(()) => self.shared.halted.store(paused, Ordering::Relaxed),
-            Err(error) => self.shared.trouble(&error),
+            Ok(()) => shared.halted.store(paused, Ordering::Relaxed),
+            Err(error) => shared.trouble(&error),
         }
-    }
-
-    fn list(&self, partitions: impl Iterator<Item = i32>) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition(&self.shared.options.topic, partition);
-        }
-        list
     }
 
     /// Gives everything up and leaves, while the group's coordinator can still be told.
-    fn leave(&self) {
+    fn leave(&self, shared: &Shared) {
         // A static member keeps its partitions for its return: closing the consumer gives them up
         // without a word to the group.
-        if self.shared.options.instance.is_some() {
+        if shared.options.instance.is_some() {
             return;
         }
         self.consumer.unsubscribe();
@@ -238,11 +251,30 @@ impl<'a> Member<'a> {
         // group. Closing the consumer before that is done would cancel it, and the others would
         // have to wait until this member is given up for dead. Records that are still on their way
         // aren't handed on: they are the next owner's.
-        let by = *lock(&self.shared.leave_by);
+        let by = *lock(&shared.leave_by);
         while ffi::is_member(self.consumer.client()) && by.is_none_or(|by| Instant::now() < by) {
             drop(self.consumer.poll(LEAVING_ROUND));
         }
     }
+}
+
+/// Another member has taken this one's name: the group won't hear of it again.
+fn give_up(shared: &Shared, error: &KafkaError) {
+    shared.sink.flush();
+    let lost: Vec<u32> = std::mem::take(&mut *lock(&shared.owned))
+        .into_keys()
+        .map(number)
+        .collect();
+    if !lost.is_empty() {
+        shared.sink.lost(&lost);
+    }
+    shared.sink.trouble(TransportError::new(
+        TransportErrorKind::Closed,
+        format!(
+            "the member of the group {} has ended: {error}",
+            shared.options.group
+        ),
+    ));
 }
 
 struct Handle(Arc<Shared>);

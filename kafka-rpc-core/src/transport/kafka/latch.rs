@@ -1,5 +1,6 @@
 //! A door that opens once, and that threads can wait at.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,28 +9,31 @@ use crate::sync::lock;
 /// Closed until [`open`](Self::open) is called.
 #[derive(Default)]
 pub(super) struct Latch {
-    open: Mutex<bool>,
+    open: AtomicBool,
+    lock: Mutex<()>,
     opened: Condvar,
 }
 
 impl Latch {
     /// Opens it for good.
     pub(super) fn open(&self) {
-        *lock(&self.open) = true;
+        self.open.store(true, Ordering::Release);
+        // Whoever looked before it was open waits by now.
+        drop(lock(&self.lock));
         self.opened.notify_all();
     }
 
     /// Whether it is open.
     pub(super) fn is_open(&self) -> bool {
-        *lock(&self.open)
+        self.open.load(Ordering::Acquire)
     }
 
     /// Waits until it is open, for `patience` at most; says whether it is.
     pub(super) fn wait(&self, patience: Duration) -> bool {
         // A patience that no `Instant` can express ends as never as it is asked to.
         let until = Instant::now().checked_add(patience);
-        let mut open = lock(&self.open);
-        while !*open {
+        let mut guard = lock(&self.lock);
+        while !self.is_open() {
             let left = match until {
                 None => patience,
                 Some(until) => until.saturating_duration_since(Instant::now()),
@@ -37,12 +41,12 @@ impl Latch {
             if left.is_zero() {
                 break;
             }
-            open = self
+            guard = self
                 .opened
-                .wait_timeout(open, left)
+                .wait_timeout(guard, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        *open
+        self.is_open()
     }
 }

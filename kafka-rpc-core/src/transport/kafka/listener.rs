@@ -245,7 +245,7 @@ impl Reader {
 }
 
 /// Hands a message on without copying it.
-pub(super) fn deliver(message: &BorrowedMessage<'_>, to: impl FnOnce(Incoming<'_>)) {
+pub(super) fn deliver<T>(message: &BorrowedMessage<'_>, to: impl FnOnce(Incoming<'_>) -> T) -> T {
     to(Incoming {
         partition: u32::try_from(message.partition()).unwrap_or(0),
         offset: message.offset(),
@@ -253,7 +253,7 @@ pub(super) fn deliver(message: &BorrowedMessage<'_>, to: impl FnOnce(Incoming<'_
         key: message.key(),
         value: message.payload(),
         headers: &MessageHeaders(message),
-    });
+    })
 }
 
 struct MessageHeaders<'a>(&'a BorrowedMessage<'a>);

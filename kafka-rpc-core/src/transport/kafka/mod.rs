@@ -9,6 +9,7 @@ mod blocking;
 mod clients;
 mod clock;
 mod defaults;
+mod effective;
 mod embedded;
 mod errors;
 mod events;
@@ -17,9 +18,12 @@ mod group;
 mod latch;
 mod listener;
 mod producer;
+mod profile;
 mod rebalance;
+mod reports;
 mod settings;
 mod topics;
+mod turn;
 
 #[cfg(test)]
 mod tests;
@@ -27,12 +31,14 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use effective::{EffectiveSettings, Role};
+pub use profile::Profile;
 pub use settings::Kafka;
 
 use self::clients::Settings;
 use super::{
-    BoxFuture, Clock, DeliverySink, GroupOptions, GroupSink, Listener, ListenerSink, Membership,
-    Producer, TopicSpec, Transport, TransportError,
+    BoxFuture, Clock, DeliverySink, Duplicates, GroupOptions, GroupSink, Listener, ListenerSink,
+    Membership, Producer, TopicSpec, Transport, TransportError,
 };
 
 /// The transport over one Kafka cluster. It holds no connection; what it opens does.
@@ -57,9 +63,10 @@ impl Transport for KafkaTransport {
 
     fn producer(
         &self,
+        duplicates: Duplicates,
         sink: Arc<dyn DeliverySink>,
     ) -> BoxFuture<Result<Arc<dyn Producer>, TransportError>> {
-        producer::open(&self.settings, sink)
+        producer::open(&self.settings, duplicates, sink)
     }
 
     fn listen(

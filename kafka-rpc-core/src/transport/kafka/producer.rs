@@ -1,7 +1,7 @@
 //! Appends records, and tells what became of them.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -14,14 +14,16 @@ use rdkafka::statistics::Statistics;
 use super::blocking::{self, Reply};
 use super::clients::Settings;
 use super::events::Events;
+use super::reports::{Lull, Reports};
 use super::{errors, ffi};
 use crate::sync::lock;
 use crate::transport::{
-    BoxFuture, Delivery, DeliverySink, Producer, Record, TransportError, TransportErrorKind,
+    BoxFuture, Delivery, DeliverySink, Duplicates, Producer, Record, TransportError,
+    TransportErrorKind,
 };
 
-/// How long one round of polling lasts: how soon the thread notices that it is to stop.
-const ROUND: Duration = Duration::from_millis(100);
+/// How long reports are heard of at once, before it is looked whether anybody still waits for one.
+const PROMPT_ROUND: Duration = Duration::from_millis(5);
 
 /// How long a first connection may take.
 const WARM_UP: Duration = Duration::from_secs(10);
@@ -42,20 +44,29 @@ const _: () = assert!(usize::BITS >= u64::BITS, "tokens need 64-bit pointers");
 
 pub(super) fn open(
     settings: &Arc<Settings>,
+    duplicates: Duplicates,
     sink: Arc<dyn DeliverySink>,
 ) -> BoxFuture<Result<Arc<dyn Producer>, TransportError>> {
     let settings = Arc::clone(settings);
     blocking::start("kafka-rpc-producer", move |reply| {
-        run(&settings, sink, reply)
+        run(&settings, duplicates, sink, reply)
     })
 }
 
 /// The life of a producer's thread.
-fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<dyn Producer>>) {
+fn run(
+    settings: &Arc<Settings>,
+    duplicates: Duplicates,
+    sink: Arc<dyn DeliverySink>,
+    reply: Reply<Arc<dyn Producer>>,
+) {
     let shared = Arc::new(Shared {
         events: Events::new(settings),
+        duplicates,
         sink,
-        outstanding: Outstanding::default(),
+        reports: Reports::default(),
+        prompt: AtomicBool::new(true),
+        batch: Mutex::default(),
         slot: RwLock::new(None),
         ended: Mutex::new(None),
         closed: AtomicBool::new(false),
@@ -64,36 +75,39 @@ fn run(settings: &Arc<Settings>, sink: Arc<dyn DeliverySink>, reply: Reply<Arc<d
         Ok(client) => client,
         Err(error) => return drop(reply.send(Err(error))),
     };
-    if let Err(error) = warm_up(&client, &shared, &reply) {
+    if let Err(error) = warm_up(client.client(), &shared, &reply) {
         return drop(reply.send(Err(error)));
     }
     *shared.slot.write().unwrap_or_else(PoisonError::into_inner) = Some(client);
     let handle = KafkaProducer(Arc::clone(&shared));
     let mut made = Instant::now();
+    let mut lull = Lull::default();
     // Where nobody waits any more, the handle is dropped here, and the loop ends at once.
     drop(reply.send(Ok(Arc::new(handle))));
-    while let Some(client) = shared.client() {
-        client.poll(ROUND);
+    while let Some(sender) = shared.client() {
+        let client = sender.client();
+        shared.hear(client, &mut lull);
         if shared.closed.load(Ordering::Acquire) {
             // The handle is gone, and with it whoever could take another clone.
             let slot = &shared.slot;
             slot.write().unwrap_or_else(PoisonError::into_inner).take();
-            wait_for_reports(&client, LAST_WORDS);
-            retire(&client);
-        } else if made.elapsed() >= SHORTEST_LIFE && fatal_error(&client).is_some() {
-            replace(settings, &shared, &client);
+            shared.prompt.store(true, Ordering::Relaxed);
+            wait_for_reports(client, LAST_WORDS);
+            retire(client);
+        } else if made.elapsed() >= SHORTEST_LIFE && fatal_error(client).is_some() {
+            replace(settings, &shared, client);
             made = Instant::now();
         }
     }
 }
 
-type Connected = Arc<BaseProducer<Deliveries>>;
+type Connected = Arc<ffi::Sender<Deliveries>>;
 
 fn connect(settings: &Settings, shared: &Arc<Shared>) -> Result<Connected, TransportError> {
     settings
-        .producer()
+        .producer(shared.duplicates)
         .create_with_context(Deliveries(Arc::clone(shared)))
-        .map(Arc::new)
+        .map(|client| Arc::new(ffi::Sender::new(client)))
         .map_err(|error| errors::from_creation(&error))
 }
 
@@ -167,8 +181,13 @@ fn wait_for_reports(client: &BaseProducer<Deliveries>, patience: Duration) {
 /// What a producer's client, its thread and its handle share.
 struct Shared {
     events: Events,
+    duplicates: Duplicates,
     sink: Arc<dyn DeliverySink>,
-    outstanding: Outstanding,
+    reports: Reports,
+    /// Whether each report is told by itself, as soon as it is heard.
+    prompt: AtomicBool,
+    /// The records that were reported to be in the log, and not yet told.
+    batch: Mutex<Vec<u64>>,
     /// The client, until the handle is closed. Clients refer to this, and this to them: the thread
     /// takes the last one out.
     slot: RwLock<Option<Connected>>,
@@ -183,6 +202,38 @@ impl Shared {
         slot.clone()
     }
 
+    /// Hears reports for a while: as long as somebody waits for one, else what there is by now.
+    fn hear(&self, client: &BaseProducer<Deliveries>, lull: &mut Lull) {
+        if self.reports.is_awaited() {
+            self.prompt.store(true, Ordering::Relaxed);
+            client.poll(PROMPT_ROUND);
+            return;
+        }
+        self.prompt.store(false, Ordering::Relaxed);
+        // A poll takes one event and doesn't tell whether there was one.
+        loop {
+            let heard = lock(&self.batch).len();
+            client.poll(Duration::ZERO);
+            if lock(&self.batch).len() == heard {
+                break;
+            }
+        }
+        self.tell();
+        let closed = || self.closed.load(Ordering::Acquire);
+        self.reports.rest(lull, closed);
+    }
+
+    /// Tells the reports that were heard.
+    fn tell(&self) {
+        let mut batch = lock(&self.batch);
+        if !batch.is_empty() {
+            self.events.forget();
+            self.sink.persisted(&batch);
+            self.reports.remove(batch.len() as u64);
+            batch.clear();
+        }
+    }
+
     /// A record that a fatal error ended is only said to be purged; this says why.
     fn explain(&self, error: TransportError, code: Option<RDKafkaErrorCode>) -> TransportError {
         match code {
@@ -193,49 +244,11 @@ impl Shared {
             ) => {
                 let ended = lock(&self.ended).clone();
                 ended
-                    .or_else(|| fatal_error(&*self.client()?))
+                    .or_else(|| fatal_error(self.client()?.client()))
                     .unwrap_or(error)
             }
             _ => self.events.explain(error),
         }
-    }
-}
-
-/// Counts the records whose delivery is not reported yet.
-#[derive(Default)]
-struct Outstanding {
-    count: AtomicUsize,
-    flushing: AtomicUsize,
-    lock: Mutex<()>,
-    zero: Condvar,
-}
-
-impl Outstanding {
-    fn add(&self) {
-        self.count.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn remove(&self) {
-        // Whoever waits has said so before it looked at the count, so one of both sees the other.
-        if self.count.fetch_sub(1, Ordering::SeqCst) == 1
-            && self.flushing.load(Ordering::SeqCst) > 0
-        {
-            drop(lock(&self.lock));
-            self.zero.notify_all();
-        }
-    }
-
-    fn is_zero(&self) -> bool {
-        self.count.load(Ordering::SeqCst) == 0
-    }
-
-    fn wait(&self, patience: Duration) {
-        self.flushing.fetch_add(1, Ordering::SeqCst);
-        let waiting = self
-            .zero
-            .wait_timeout_while(lock(&self.lock), patience, |()| !self.is_zero());
-        drop(waiting);
-        self.flushing.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -248,6 +261,9 @@ impl ProducerContext for Deliveries {
     fn delivery(&self, result: &DeliveryResult<'_>, token: usize) {
         let shared = &*self.0;
         let delivery = match result {
+            Ok(_) if !shared.prompt.load(Ordering::Relaxed) => {
+                return lock(&shared.batch).push(token as u64);
+            }
             Ok(_) => {
                 shared.events.forget();
                 Delivery::Persisted
@@ -264,7 +280,7 @@ impl ProducerContext for Deliveries {
             }
         };
         shared.sink.delivered(token as u64, delivery);
-        shared.outstanding.remove();
+        shared.reports.remove(1);
     }
 }
 
@@ -290,24 +306,13 @@ struct KafkaProducer(Arc<Shared>);
 impl Producer for KafkaProducer {
     fn produce(&self, record: Record<'_>, token: u64) -> Result<(), TransportError> {
         let shared = &*self.0;
-        let partition = i32::try_from(record.partition).unwrap_or(i32::MAX);
-        let mut message = BaseRecord::with_opaque_to(record.topic, token as usize)
-            .partition(partition)
-            .payload(record.value)
-            .timestamp(record.timestamp_ms);
-        if let Some(key) = record.key {
-            message = message.key(key);
-        }
-        if !record.headers.is_empty() {
-            message = message.headers(headers(record.headers));
-        }
         // Counted first: the report may come before `send` returns.
-        shared.outstanding.add();
+        shared.reports.add(record.urgent);
         let slot = shared.slot.read().unwrap_or_else(PoisonError::into_inner);
         let sent = match &*slot {
-            Some(client) => client.send(message).map_err(|(error, _)| {
+            Some(sender) => send(sender, &record, token as usize).map_err(|error| {
                 if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
-                    && let Some(cause) = fatal_error(client)
+                    && let Some(cause) = fatal_error(sender.client())
                 {
                     return cause;
                 }
@@ -320,18 +325,18 @@ impl Producer for KafkaProducer {
             )),
         };
         if sent.is_err() {
-            shared.outstanding.remove();
+            shared.reports.remove(1);
         }
         sent
     }
 
     fn flush(&self, patience: Duration) -> BoxFuture<()> {
         let shared = Arc::clone(&self.0);
-        if shared.outstanding.is_zero() {
+        if shared.reports.is_zero() {
             return Box::pin(async {});
         }
         let flushed = blocking::start("kafka-rpc-flush", move |reply| {
-            shared.outstanding.wait(patience);
+            shared.reports.wait(patience);
             drop(reply.send(Ok(())));
         });
         Box::pin(async move {
@@ -345,7 +350,36 @@ impl Producer for KafkaProducer {
 impl Drop for KafkaProducer {
     fn drop(&mut self) {
         self.0.closed.store(true, Ordering::Release);
+        self.0.reports.rouse();
     }
+}
+
+fn send(
+    sender: &ffi::Sender<Deliveries>,
+    record: &Record<'_>,
+    token: usize,
+) -> Result<(), KafkaError> {
+    let partition = i32::try_from(record.partition).unwrap_or(i32::MAX);
+    if record.headers.is_empty() {
+        let (key, timestamp_ms) = (record.key, record.timestamp_ms);
+        return sender.produce(
+            record.topic,
+            partition,
+            key,
+            record.value,
+            timestamp_ms,
+            token,
+        );
+    }
+    let mut message = BaseRecord::with_opaque_to(record.topic, token)
+        .partition(partition)
+        .payload(record.value)
+        .timestamp(record.timestamp_ms)
+        .headers(headers(record.headers));
+    if let Some(key) = record.key {
+        message = message.key(key);
+    }
+    sender.client().send(message).map_err(|(error, _)| error)
 }
 
 fn headers(headers: &[(String, Vec<u8>)]) -> OwnedHeaders {

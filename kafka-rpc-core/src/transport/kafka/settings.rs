@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::clients::Settings;
 use super::embedded::Embedded;
-use super::{KafkaTransport, defaults};
+use super::{EffectiveSettings, KafkaTransport, Profile, defaults};
 use crate::error::{Code, Outcome, RpcError};
 use crate::transport::sealed::Open;
 use crate::transport::{Cluster, Transport, TransportError};
@@ -34,6 +34,7 @@ impl Kafka {
     pub fn new(brokers: impl Into<String>) -> Self {
         Self(Arc::new(Settings {
             brokers: brokers.into(),
+            profile: Profile::default(),
             values: BTreeMap::new(),
             tls: false,
             mechanism: None,
@@ -72,6 +73,40 @@ impl Kafka {
     pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.edit().values.insert(key.into(), value.into());
         self
+    }
+
+    /// Chooses what the clients are tuned for: [`Profile::Latency`], unless told otherwise. Client and
+    /// server each have a profile of their own, and both count for a call.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.edit().profile = profile;
+        self
+    }
+
+    /// The settings that librdkafka is given for each kind of client: those of kafka-rpc, of the
+    /// [`profile`](Self::profile) and of [`set`](Self::set), with secrets redacted. All others have
+    /// librdkafka's own defaults.
+    ///
+    /// What each client or server gets for itself isn't in it: the group's name and the member's,
+    /// and `max.poll.interval.ms`.
+    ///
+    /// ```
+    /// use kafka_rpc_core::transport::kafka::{Kafka, Profile, Role};
+    ///
+    /// let kafka = Kafka::new("broker-1:9092").set("linger.ms", "3");
+    /// let settings = kafka.profile(Profile::Throughput).effective_settings()?;
+    /// assert_eq!(settings.get(Role::CommandProducer, "linger.ms"), Some("3"));
+    /// println!("{settings}"); // command-producer acks=all …
+    /// # Ok::<(), kafka_rpc_core::RpcError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidArgument`, if a setting is refused or has no meaning: connecting would fail.
+    pub fn effective_settings(&self) -> Result<EffectiveSettings, RpcError> {
+        self.0
+            .check()
+            .map_err(|error| error.into_rpc(Outcome::NotRun))?;
+        Ok(self.0.effective())
     }
 
     /// The name by which the brokers know these clients in logs, metrics and quotas.
@@ -166,18 +201,12 @@ impl fmt::Debug for Kafka {
             .0
             .values
             .iter()
-            .map(|(key, value)| {
-                let value = if defaults::is_secret(key) {
-                    "***"
-                } else {
-                    value
-                };
-                (key.as_str(), value)
-            })
+            .map(|(key, value)| (key.as_str(), defaults::shown(key, value)))
             .collect();
         f.debug_struct("Kafka")
             .field("brokers", &self.0.brokers)
             .field("protocol", &self.0.protocol())
+            .field("profile", &self.0.profile)
             .field("settings", &shown)
             .finish_non_exhaustive()
     }

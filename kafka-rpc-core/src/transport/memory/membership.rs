@@ -152,8 +152,11 @@ async fn run(
                 heard = true;
                 let full = batch.len() == BATCH;
                 for stored in batch.drain(..) {
-                    sink.record(stored.incoming(partition));
+                    if let Some(work) = sink.record(stored.incoming(partition)) {
+                        work.run();
+                    }
                 }
+                sink.flush();
                 give_way(full).await;
             }
         }

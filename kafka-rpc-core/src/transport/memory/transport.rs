@@ -11,8 +11,8 @@ use super::node::{MemoryNode, Node};
 use super::producer::MemoryProducer;
 use super::state::Shared;
 use crate::transport::{
-    BoxFuture, Clock, DeliverySink, GroupOptions, GroupSink, Listener, ListenerSink, Membership,
-    Producer, TopicSpec, Transport, TransportError,
+    BoxFuture, Clock, DeliverySink, Duplicates, GroupOptions, GroupSink, Listener, ListenerSink,
+    Membership, Producer, TopicSpec, Transport, TransportError,
 };
 
 /// A node's connection. Its futures are ready when they are first polled, but for those that wait
@@ -54,6 +54,7 @@ impl Transport for MemoryTransport {
 
     fn producer(
         &self,
+        _: Duplicates,
         sink: Arc<dyn DeliverySink>,
     ) -> BoxFuture<Result<Arc<dyn Producer>, TransportError>> {
         self.lazily(|shared, node| {

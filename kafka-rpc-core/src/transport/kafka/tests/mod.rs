@@ -21,8 +21,8 @@ use crate::park::block_on;
 use crate::sync::lock;
 use crate::transport::sealed::Open;
 use crate::transport::{
-    Assigned, Delivery, DeliverySink, GroupSink, Incoming, ListenerSink, Producer, Record, Release,
-    TopicSpec, Transport, TransportError,
+    Assigned, Delivery, DeliverySink, Duplicates, GroupSink, Incoming, ListenerSink, Producer,
+    Record, Release, TopicSpec, Transport, TransportError, Work,
 };
 
 /// How long a test waits for what must come.
@@ -113,7 +113,8 @@ impl Bed {
 
     fn producer(&self) -> (Arc<dyn Producer>, Heard) {
         let (recorder, heard) = recorder();
-        let producer = block_on(self.transport.producer(recorder)).expect("a producer");
+        let producer =
+            block_on(self.transport.producer(Duplicates::Never, recorder)).expect("a producer");
         (producer, heard)
     }
 }
@@ -231,9 +232,12 @@ impl GroupSink for Recorder {
         self.tell(Event::Lost(partitions.to_vec()));
     }
 
-    fn record(&self, record: Incoming<'_>) {
+    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {
         self.tell(Event::Record(read(&record)));
+        None
     }
+
+    fn flush(&self) {}
 
     fn idle(&self) {
         self.tell(Event::Idle);
@@ -326,5 +330,6 @@ fn record<'a>(topic: &'a str, partition: u32, value: &'a [u8]) -> Record<'a> {
         value,
         headers: &[],
         timestamp_ms: 1_700_000_000_000,
+        urgent: true,
     }
 }

@@ -19,6 +19,7 @@ fn a_record_arrives_with_everything_that_it_carries() {
         value: b"value",
         headers: &headers,
         timestamp_ms: 1_700_000_000_123,
+        urgent: true,
     };
     producer.produce(record, u64::MAX).expect("taken");
     assert!(matches!(heard.delivery(), (u64::MAX, Delivery::Persisted)));

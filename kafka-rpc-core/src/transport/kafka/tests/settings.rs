@@ -1,10 +1,21 @@
 use super::*;
-use crate::transport::TransportErrorKind as Kind;
+use crate::transport::kafka::{Profile, Role};
+use crate::transport::{GroupOptions, TransportErrorKind as Kind};
 
 fn refused(kafka: &Kafka) -> TransportError {
     let error = kafka.open().err().expect("refused");
     assert_eq!(error.kind, Kind::Configuration);
     error
+}
+
+fn member(kafka: &Kafka) -> ClientConfig {
+    let options = GroupOptions {
+        group: "group".to_owned(),
+        topic: "topic".to_owned(),
+        instance: Some("one".to_owned()),
+        revoke_patience: Duration::from_secs(600),
+    };
+    kafka.0.member(&options).expect("patience is no matter")
 }
 
 #[test]
@@ -43,9 +54,97 @@ fn other_settings_override_the_defaults() {
         .set("linger.ms", "5")
         .client_id("me");
     kafka.open().expect("fine");
-    assert_eq!(kafka.0.producer().get("linger.ms"), Some("5"));
+    assert_eq!(
+        kafka.0.producer(Duplicates::Never).get("linger.ms"),
+        Some("5")
+    );
     assert_eq!(kafka.0.listener().get("client.id"), Some("me"));
     assert_eq!(kafka.0.listener().get("auto.offset.reset"), Some("error"));
+}
+
+#[test]
+fn a_profile_changes_defaults_and_no_more() {
+    let latency = Kafka::new("localhost:1");
+    let throughput = latency.clone().profile(Profile::Throughput);
+    assert_eq!(
+        latency.0.producer(Duplicates::Never).get("linger.ms"),
+        Some("0")
+    );
+    assert_eq!(
+        throughput.0.producer(Duplicates::Never).get("linger.ms"),
+        Some("1")
+    );
+    for config in [throughput.0.listener(), member(&throughput)] {
+        assert_eq!(config.get("fetch.min.bytes"), Some("16384"));
+        assert_eq!(config.get("fetch.wait.max.ms"), Some("5"));
+    }
+    // A look-up gathers nothing.
+    let lookup = throughput.0.metadata_client();
+    assert_eq!(lookup.get("fetch.min.bytes"), None);
+    throughput.open().expect("every key and value is known");
+}
+
+#[test]
+fn what_a_user_sets_wins_over_a_profile_in_either_order() {
+    let kafka = Kafka::new("localhost:1");
+    for kafka in [
+        kafka
+            .clone()
+            .set("linger.ms", "7")
+            .profile(Profile::Throughput),
+        kafka.profile(Profile::Throughput).set("linger.ms", "7"),
+    ] {
+        assert_eq!(
+            kafka.0.producer(Duplicates::Never).get("linger.ms"),
+            Some("7")
+        );
+        refused(&kafka.set("acks", "1"));
+    }
+}
+
+#[test]
+fn the_embedded_cluster_is_polled_often_with_any_profile() {
+    let kafka = Kafka::embedded().expect("starts");
+    let kafka = kafka.profile(Profile::Throughput);
+    assert_eq!(kafka.0.listener().get("fetch.wait.max.ms"), Some("1"));
+}
+
+#[test]
+fn the_effective_settings_are_those_that_clients_are_made_with() {
+    let kafka = Kafka::new("localhost:1").set("linger.ms", "7");
+    let settings = kafka.effective_settings().expect("fine");
+    for (role, config) in [
+        (Role::CommandProducer, kafka.0.producer(Duplicates::Never)),
+        (Role::Listener, kafka.0.listener()),
+        (Role::Member, member(&kafka)),
+    ] {
+        for (key, value) in config.config_map() {
+            // Each listener and each server has these of its own.
+            let own = ["group.id", "group.instance.id", "max.poll.interval.ms"];
+            if !own.contains(&key) {
+                assert_eq!(settings.get(role, key), Some(value));
+            }
+        }
+    }
+    let shown = settings.to_string();
+    assert_eq!(shown.lines().count(), settings.iter().count());
+    for line in [
+        "producer linger.ms=7",
+        "listener auto.offset.reset=error",
+        "member auto.offset.reset=earliest",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{shown}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_connect_have_no_effect_to_show() {
+    let error = Kafka::new("localhost:1")
+        .set("acks", "1")
+        .effective_settings()
+        .expect_err("refused");
+    assert_eq!(error.code(), crate::error::Code::InvalidArgument);
+    assert!(error.to_string().contains("acks"), "{error}");
 }
 
 #[test]
@@ -57,11 +156,22 @@ fn secrets_are_not_shown() {
         .sasl_scram_512("alice", "hunter2")
         .set("sasl.oauthbearer.client.secret", "hunter2")
         .set("sasl.oauthbearer.config", "hunter2");
-    let shown = format!("{kafka:?}");
-    assert!(!shown.contains("hunter2"), "{shown}");
-    assert!(
-        shown.contains("alice") && shown.contains("SCRAM-SHA-512"),
-        "{shown}"
+    let effective = kafka.0.effective();
+    for shown in [
+        format!("{kafka:?}"),
+        effective.to_string(),
+        format!("{effective:?}"),
+    ] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(
+            shown.contains("alice") && shown.contains("SCRAM-SHA-512"),
+            "{shown}"
+        );
+    }
+    assert_eq!(
+        effective.get(Role::Member, "sasl.password"),
+        Some("***"),
+        "it is shown that there is one"
     );
 }
 
@@ -82,18 +192,10 @@ fn tls_without_its_feature_says_which_one() {
 #[test]
 fn the_defaults_are_known_to_librdkafka() {
     let kafka = Kafka::new("localhost:1");
-    let member = kafka
-        .0
-        .member(&crate::transport::GroupOptions {
-            group: "group".to_owned(),
-            topic: "topic".to_owned(),
-            instance: Some("one".to_owned()),
-            revoke_patience: Duration::from_secs(600),
-        })
-        .expect("patience is no matter");
+    let member = member(&kafka);
     assert_eq!(member.get("max.poll.interval.ms"), Some("660000"));
     for config in [
-        kafka.0.producer(),
+        kafka.0.producer(Duplicates::Never),
         kafka.0.listener(),
         kafka.0.metadata_client(),
         kafka.0.admin_client(),

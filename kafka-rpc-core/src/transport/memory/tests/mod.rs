@@ -15,8 +15,9 @@ use std::time::Duration;
 use super::{MemoryBroker, MemoryNode, MemoryRecord};
 use crate::sync::lock;
 use crate::transport::{
-    Assigned, Delivery, DeliverySink, GroupOptions, GroupSink, Incoming, Listener, ListenerSink,
-    Membership, Producer, Record, Release, Transport, TransportError, sealed::Open,
+    Assigned, Delivery, DeliverySink, Duplicates, GroupOptions, GroupSink, Incoming, Listener,
+    ListenerSink, Membership, Producer, Record, Release, Transport, TransportError, Work,
+    sealed::Open,
 };
 
 /// Writes down what it is told, in words, whatever kind of sink it is used as.
@@ -103,9 +104,12 @@ impl GroupSink for Told {
         self.write(format!("lost {partitions:?}"));
     }
 
-    fn record(&self, record: Incoming<'_>) {
+    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {
         self.note_record(&record);
+        None
     }
+
+    fn flush(&self) {}
 
     fn idle(&self) {
         self.write("idle".to_owned());
@@ -147,7 +151,7 @@ fn transport(node: &MemoryNode) -> Arc<dyn Transport> {
 
 async fn producer(node: &MemoryNode, sink: &Arc<Told>) -> Arc<dyn Producer> {
     transport(node)
-        .producer(Arc::clone(sink) as _)
+        .producer(Duplicates::Never, Arc::clone(sink) as _)
         .await
         .unwrap()
 }
@@ -165,6 +169,7 @@ fn produce(
         value: value.as_bytes(),
         headers: &[],
         timestamp_ms: 0,
+        urgent: true,
     };
     producer.produce(record, token)
 }
@@ -258,7 +263,7 @@ fn everything_is_ready_at_the_first_poll() {
         now(transport.partitions("u", Duration::ZERO)).unwrap(),
         None
     );
-    now(transport.producer(Arc::clone(&told) as _)).unwrap();
+    now(transport.producer(Duplicates::Never, Arc::clone(&told) as _)).unwrap();
     now(transport.listen("t", 2, Arc::clone(&told) as _)).unwrap();
     now(transport.join(options("t"), Arc::clone(&told) as _)).unwrap();
     let topic = crate::transport::TopicSpec {

@@ -208,5 +208,10 @@ async fn asking_a_broker_out_of_reach_fails_in_time() {
     let answer = transport.partitions("t", Duration::from_secs(2)).await;
     assert_eq!(answer.unwrap_err().kind, TransportErrorKind::Unavailable);
     assert_eq!(start.elapsed(), Duration::from_secs(2));
-    assert!(transport.producer(Told::new()).await.is_err());
+    assert!(
+        transport
+            .producer(Duplicates::Never, Told::new())
+            .await
+            .is_err()
+    );
 }

@@ -28,6 +28,7 @@ async fn a_record_keeps_all_its_parts() {
         value: b"v",
         headers: &[("h".to_owned(), b"x".to_vec())],
         timestamp_ms: 42,
+        urgent: true,
     };
     producer.produce(record, 1).unwrap();
     let stored = MemoryRecord {
@@ -162,7 +163,10 @@ async fn a_sink_may_produce() {
     let broker = broker("t", 1);
     let again = Arc::new(Again(Mutex::default()));
     let sink = Arc::clone(&again) as _;
-    let producer = transport(&broker.main_node()).producer(sink).await.unwrap();
+    let producer = transport(&broker.main_node())
+        .producer(Duplicates::Never, sink)
+        .await
+        .unwrap();
     *lock(&again.0) = Some(Arc::clone(&producer));
     produce(&producer, "t", "x", 1).unwrap();
     settle().await;
