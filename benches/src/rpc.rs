@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use kafka_rpc::{Client, ClientBuilder, ClientStats, Kafka, RpcError, Server};
+use kafka_rpc::{Client, ClientBuilder, ClientStats, Kafka, Profile, RpcError, Server};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
@@ -46,10 +46,12 @@ pub(crate) fn data(plan: &Plan) -> Vec<u8> {
 
 /// The cluster, with the profile that a contestant's name stands for.
 pub(crate) fn kafka(name: &str, plan: &Plan) -> Outcome<Kafka> {
-    match name {
-        "rpc" => Ok(Kafka::new(&plan.brokers)),
-        _ => Err(format!("kafka-rpc has no profile for the contestant `{name}`").into()),
-    }
+    let profile = match name {
+        "rpc" => Profile::Latency,
+        "rpc-throughput" => Profile::Throughput,
+        _ => return Err(format!("the contestant `{name}` isn't kafka-rpc").into()),
+    };
+    Ok(Kafka::new(&plan.brokers).profile(profile))
 }
 
 /// What comes before the topics' own names.
