@@ -23,7 +23,9 @@ pub mod transport;
 pub mod wire;
 
 pub use bytes::Bytes;
-pub use client::{Binding, Call, Client, ClientBuilder, ClientStats, MetadataCall, Reply, Times};
+pub use client::{
+    Binding, Call, Client, ClientBuilder, ClientStats, MetadataCall, Reply, StageTotals, Times,
+};
 pub use error::{CallError, Code, Outcome, RpcError};
 pub use operation::Operation;
 pub use server::{Context, Ordering, Server, ServerBuilder, ServerStats};

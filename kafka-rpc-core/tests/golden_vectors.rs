@@ -134,7 +134,7 @@ fn commands() {
 
 #[test]
 fn replies() {
-    check_envelopes("reply", 20, |vector, envelope| {
+    check_envelopes("reply", 22, |vector, envelope| {
         let payload = vector.fields.get("payload").map(|text| unhex(text));
         let body = match (vector.text("body"), payload.as_deref()) {
             ("value", Some(payload)) => ReplyBody::Value(payload),
@@ -158,6 +158,7 @@ fn replies() {
             times: StageTimes {
                 queued_us: vector.number("queued_us"),
                 handler_us: vector.number("handler_us"),
+                read_at_us: vector.optional("read_at_us", |text| text.parse().unwrap()),
             },
             attempt: vector.number("attempt"),
         };

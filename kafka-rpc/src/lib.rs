@@ -82,8 +82,8 @@ pub use kafka_rpc_core::transport::kafka::{EffectiveSettings, Kafka, Profile, Ro
 pub use kafka_rpc_core::{
     Call, CallError, CallId, Client, ClientBuilder, ClientStats, Code, Context, Descriptor,
     Dispatch, MetadataCall, Method, Operation, Ordering, Outcome, Reply, RpcError, Server,
-    ServerBuilder, ServerStats, Service, ServiceClient, ServiceServer, Times, TopicSettings,
-    testing,
+    ServerBuilder, ServerStats, Service, ServiceClient, ServiceServer, StageTotals, Times,
+    TopicSettings, testing,
 };
 pub use kafka_rpc_macros::service;
 

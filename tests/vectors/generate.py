@@ -98,7 +98,8 @@ def reply(call_id=ID, status=0, outcome=1, payload=None, message=None, retry_aft
         fields["message"] = message or ""
         fields["retry_after_ms"] = "nil" if retry_after_ms is None else retry_after_ms
     fields["server"] = server
-    fields["queued_us"], fields["handler_us"] = (tuple(times) + (0, 0))[:2]
+    fields["queued_us"], fields["handler_us"], read_at = (tuple(times) + (0, 0, 0))[:3]
+    fields["read_at_us"] = read_at or "nil"
     fields["attempt"] = attempt
     return elements, fields
 
@@ -194,6 +195,7 @@ envelope("reply", "reply-value", reply(payload=uint(3), times=(120, 45)))
 envelope("reply", "reply-unit", reply(payload=NIL))
 envelope("reply", "reply-app-error", reply(status=100, payload=text("ByZero"), server="desk-2", attempt=2))
 envelope("reply", "reply-large-times", reply(payload=uint(0), times=(2**64 - 1, 2**32), server=""))
+envelope("reply", "reply-read-at", reply(payload=uint(3), times=(120, 45, 1_700_000_000_123_456)))
 for code, number, outcome, message in (
     ("Cancelled", 1, 2, "the caller gave up"),
     ("InvalidArgument", 3, 0, "argument b: expected i64"),
@@ -216,9 +218,11 @@ made = reply(status=2**40, outcome=17, message="from the future", code="Internal
 tolerated("reply", "reply-unknown-outcome", array(*made[0]), made[1])
 made = reply(payload=uint(3))
 tolerated("reply", "reply-required-only", array(*made[0][:7]), made[1], server="")
-made = reply(payload=uint(3), times=(5, 6))
+made = reply(payload=uint(3), times=(5, 6, 7))
 tolerated("reply", "reply-more-times",
-          array(*replaced(made[0], _10=array(uint(5), uint(6), uint(7)))), made[1])
+          array(*replaced(made[0], _10=array(uint(5), uint(6), uint(7), uint(8)))), made[1])
+made = reply(payload=uint(3), times=(5, 6, 0))
+tolerated("reply", "reply-read-at-zero", array(*made[0]), made[1])
 made = reply(payload=uint(3), times=(5,))
 tolerated("reply", "reply-fewer-times", array(*made[0]), made[1])
 made = reply(payload=uint(3))

@@ -28,7 +28,7 @@ impl Binding {
     }
 
     /// A call of a method with a plain answer; called by generated code.
-    pub fn call<T: DeserializeOwned>(
+    pub fn call<T: DeserializeOwned + 'static>(
         &self,
         method: &'static Method,
         arguments: Arguments,
@@ -38,7 +38,7 @@ impl Binding {
     }
 
     /// A call of a method with an error of its own; called by generated code.
-    pub fn call_result<T: DeserializeOwned, E: DeserializeOwned>(
+    pub fn call_result<T: DeserializeOwned + 'static, E: DeserializeOwned + 'static>(
         &self,
         method: &'static Method,
         arguments: Arguments,

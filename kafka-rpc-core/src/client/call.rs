@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use crate::wire::CallId;
 use crate::{RpcError, park};
 
-use super::decode::{Decode, Raw};
+use super::decode::{Answered, Decode};
 use super::metadata::{MetadataCall, Reply};
-use super::send::{Pending, Request};
+use super::pending::Pending;
+use super::send::Request;
 
 /// How long after its deadline a blocked thread gives up on the alarm. It needs to only where
 /// nothing runs that could ring it, as on the one thread of a current-thread runtime.
@@ -92,7 +93,7 @@ impl<T, E> Call<T, E> {
     /// A call made inside a handler carries on the `traceparent` and `tracestate` of the call that is
     /// served, unless it has one of them itself.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
-        self.configure(|request| request.headers.push((name.into(), value.into())));
+        self.configure(|request| request.extras().headers.push((name.into(), value.into())));
         self
     }
 
@@ -101,19 +102,20 @@ impl<T, E> Call<T, E> {
     /// It travels with the command, and chooses the partition where there is no key. Servers don't
     /// suppress repetitions by it yet. At most 1,024 bytes.
     pub fn idempotency_key(mut self, key: impl AsRef<[u8]>) -> Self {
-        self.configure(|request| request.idempotency_key = Some(key.as_ref().to_vec()));
+        self.configure(|request| request.extras().idempotency_key = Some(key.as_ref().to_vec()));
         self
     }
 
     /// Sends the call to this partition of the commands topic, whatever its key. One that the topic
     /// lacks ends the call with `InvalidArgument`.
     pub fn partition(mut self, partition: u32) -> Self {
-        self.configure(|request| request.partition = Some(partition));
+        self.configure(|request| request.extras().partition = Some(partition));
         self
     }
 
     /// Resolves to the value together with stage times, the server's name and the attempt.
-    pub fn with_metadata(self) -> MetadataCall<T, E> {
+    pub fn with_metadata(mut self) -> MetadataCall<T, E> {
+        self.configure(Request::time);
         MetadataCall(self)
     }
 
@@ -161,7 +163,10 @@ impl<T, E: From<RpcError>> Call<T, E> {
         }
     }
 
-    fn poll_raw(&mut self, context: &mut Context<'_>) -> Poll<Result<Raw, RpcError>> {
+    fn poll_answer(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(Pending, Answered), RpcError>> {
         if let Stage::Unsent(_) = self.stage {
             let Stage::Unsent(request) = std::mem::replace(&mut self.stage, Stage::Resolved) else {
                 unreachable!("the stage was just seen to be unsent");
@@ -177,20 +182,26 @@ impl<T, E: From<RpcError>> Call<T, E> {
             panic!("a call was polled after it had resolved");
         };
         let ended = std::task::ready!(pending.poll(context.waker()));
-        self.stage = Stage::Resolved;
-        Poll::Ready(ended)
+        let Stage::Sent(pending) = std::mem::replace(&mut self.stage, Stage::Resolved) else {
+            unreachable!("the stage was just seen to be sent");
+        };
+        Poll::Ready(ended.map(|answered| (pending, answered)))
     }
 
     fn poll_value(&mut self, context: &mut Context<'_>) -> Poll<Result<T, E>> {
         let decode = self.decode;
-        self.poll_raw(context)
-            .map(|ended| ended.map_err(E::from)?.value(decode))
+        self.poll_answer(context).map(|ended| {
+            let (pending, answered) = ended?;
+            answered.value(&pending, decode)
+        })
     }
 
     pub(super) fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Reply<T>, E>> {
         let decode = self.decode;
-        self.poll_raw(context)
-            .map(|ended| ended.map_err(E::from)?.reply(decode))
+        self.poll_answer(context).map(|ended| {
+            let (pending, answered) = ended?;
+            answered.reply(&pending, decode)
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{Code, Descriptor, Method, Operation, Outcome, RpcError, ServiceClien
 
 use super::binding::Binding;
 use super::builder::{ClientBuilder, Options};
-use super::listener::Replies;
+use super::listener::{Replies, Reports};
 use super::registry::Registry;
 use super::stats::ClientStats;
 
@@ -93,14 +93,14 @@ pub(crate) struct Connection {
 
 /// A results partition that this client listens to.
 pub(super) struct Lane {
-    number: u64,
+    number: u32,
     topic: String,
     partition: u32,
     _listener: Box<dyn Listener>,
 }
 
 impl Lane {
-    pub(super) const fn lane(&self) -> u64 {
+    pub(super) const fn lane(&self) -> u32 {
         self.number
     }
 
@@ -150,8 +150,12 @@ impl Connection {
             )
         })?;
         let clock = transport.clock();
+        let reports = Arc::new(Reports {
+            registry: Arc::clone(&registry),
+            clock: Arc::clone(&clock),
+        });
         let producer = transport
-            .producer(Duplicates::Never, Arc::clone(&registry) as _)
+            .producer(Duplicates::Never, reports)
             .await
             .map_err(|error| {
                 let brokers = transport.describe();
@@ -228,8 +232,8 @@ impl Connection {
                 ));
             }
         };
-        // Unique within the instance.
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        // Unique within the instance: none is ever taken out of an open one.
+        let number = u32::try_from(lock(&self.lanes).len()).unwrap_or(u32::MAX);
         let sink = Arc::new(Replies {
             registry: Arc::clone(&self.registry),
             clock: Arc::clone(&self.clock),

@@ -1,16 +1,16 @@
 //! Makes a method's result of the bytes that came back.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
 use crate::codegen::decode_value;
-use crate::wire::{self, CallId, Envelope, ReplyBody};
-use crate::{CallError, Code, Method, Outcome, RpcError};
+use crate::wire::{self, Envelope, ReplyBody};
+use crate::{CallError, Code, Outcome, RpcError};
 
-use super::connection::Bound;
-use super::metadata::{Reply, Times};
+use super::metadata::Reply;
+use super::pending::Pending;
+use super::timing::{Moments, Timing};
 
 /// Reads an answer: the outer error says why it can't be read.
 pub(super) type Decode<T, E> = fn(Answer<'_>) -> Result<Result<T, E>, String>;
@@ -22,7 +22,7 @@ pub(super) enum Answer<'a> {
 }
 
 /// Reads the answer of a method without an error of its own.
-pub(super) fn plain<T: DeserializeOwned>(
+pub(super) fn plain<T: DeserializeOwned + 'static>(
     answer: Answer<'_>,
 ) -> Result<Result<T, RpcError>, String> {
     match answer {
@@ -36,7 +36,7 @@ pub(super) fn plain<T: DeserializeOwned>(
 }
 
 /// Reads the answer of a method with an error of its own.
-pub(super) fn fallible<T: DeserializeOwned, E: DeserializeOwned>(
+pub(super) fn fallible<T: DeserializeOwned + 'static, E: DeserializeOwned + 'static>(
     answer: Answer<'_>,
 ) -> Result<Result<T, CallError<E>>, String> {
     match answer {
@@ -50,91 +50,124 @@ pub(super) fn acknowledged(_: Answer<'_>) -> Result<Result<(), RpcError>, String
     Ok(Ok(()))
 }
 
-/// A call that ended with a reply, or with the acknowledgement of a one-way command.
-pub(super) struct Raw {
-    pub(super) id: CallId,
-    pub(super) bound: Arc<Bound>,
-    pub(super) method: &'static Method,
+/// How a call ended that didn't fail before it was answered.
+pub(super) struct Answered {
     /// The reply's envelope; none for a one-way call.
-    pub(super) envelope: Option<Vec<u8>>,
-    pub(super) round_trip: Duration,
+    pub(super) envelope: Option<Box<[u8]>>,
+    /// When the reply, or the acknowledgement of a one-way command, came.
+    pub(super) at: Instant,
+    /// When the command was known to be in the log, if it was.
+    pub(super) acknowledged: Option<Instant>,
 }
 
-impl Raw {
-    pub(super) fn value<T, E: From<RpcError>>(self, decode: Decode<T, E>) -> Result<T, E> {
-        self.reply(decode).map(|reply| reply.value)
+impl Answered {
+    pub(super) fn value<T, E: From<RpcError>>(
+        self,
+        call: &Pending,
+        decode: Decode<T, E>,
+    ) -> Result<T, E> {
+        if call.timing.is_some() {
+            return self.reply(call, decode).map(|reply| reply.value);
+        }
+        let reply = self.open(call)?;
+        read(call, reply.as_ref(), decode)?
     }
 
-    pub(super) fn reply<T, E: From<RpcError>>(self, decode: Decode<T, E>) -> Result<Reply<T>, E> {
-        let Some(envelope) = &self.envelope else {
-            let value =
-                decode(Answer::Value(&[])).map_err(|reason| self.bad(Outcome::Ran, &reason))??;
-            return Ok(Reply {
-                value,
-                call_id: self.id,
-                server: String::new(),
-                attempt: 1,
-                times: Times {
-                    round_trip: self.round_trip,
-                    ..Times::default()
-                },
-            });
+    pub(super) fn reply<T, E: From<RpcError>>(
+        self,
+        call: &Pending,
+        decode: Decode<T, E>,
+    ) -> Result<Reply<T>, E> {
+        let connection = &call.bound.connection;
+        let found = connection.clock.now();
+        let began = Instant::now();
+        let reply = self.open(call)?;
+        let value = read(call, reply.as_ref(), decode)?;
+        let decoded = began.elapsed();
+        let moments = Moments {
+            started: call.started,
+            acknowledged: self.acknowledged,
+            arrived: self.at,
+            found,
         };
-        let (reply, answer) = self.open(envelope)?;
-        let value = decode(answer).map_err(|reason| self.bad(Outcome::Ran, &reason))??;
+        // None if its times were asked for too late.
+        let untimed = Timing::default();
+        let timing = call.timing.as_deref().unwrap_or(&untimed);
+        let mut times = timing.times(moments, reply.as_ref().map(|reply| reply.times));
+        if reply.is_some() {
+            times.decode = decoded;
+        }
+        if reply.is_some() && call.timing.is_some() {
+            connection.registry.timed(call.id.sequence(), &times);
+        }
         Ok(Reply {
-            value,
-            call_id: self.id,
-            server: reply.server.to_owned(),
-            attempt: reply.attempt,
-            times: Times {
-                round_trip: self.round_trip,
-                queued: Duration::from_micros(reply.times.queued_us),
-                handler: Duration::from_micros(reply.times.handler_us),
-            },
+            value: value?,
+            call_id: call.id,
+            server: reply.as_ref().map_or("", |reply| reply.server).to_owned(),
+            attempt: reply.as_ref().map_or(1, |reply| reply.attempt),
+            times,
         })
     }
 
-    /// The part that doesn't depend on the method's types. An envelope that can't be read may have
-    /// been a refusal, so it leaves open whether the method ran.
-    fn open<'a>(&self, envelope: &'a [u8]) -> Result<(wire::Reply<'a>, Answer<'a>), RpcError> {
-        let reply = match wire::decode(envelope) {
-            Ok(Envelope::Reply(reply)) if reply.call_id == self.id => reply,
-            Ok(Envelope::Reply(_)) => {
-                return Err(self.bad(Outcome::Unknown, "its key and its call id differ"));
-            }
-            Ok(_) => return Err(self.bad(Outcome::Unknown, "it is no reply")),
-            Err(malformed) => return Err(self.bad(Outcome::Unknown, &malformed.reason)),
+    /// The reply, if one is awaited. One that can't be read may have been a refusal, so it leaves
+    /// open whether the method ran.
+    fn open(&self, call: &Pending) -> Result<Option<wire::Reply<'_>>, RpcError> {
+        let Some(envelope) = &self.envelope else {
+            return Ok(None);
         };
-        let answer = match &reply.body {
-            ReplyBody::Value(bytes) => Answer::Value(bytes),
-            ReplyBody::App(bytes) => Answer::App(bytes),
+        match wire::decode(envelope) {
+            Ok(Envelope::Reply(reply)) if reply.call_id == call.id => Ok(Some(reply)),
+            Ok(Envelope::Reply(_)) => Err(bad(
+                call,
+                Outcome::Unknown,
+                "its key and its call id differ",
+            )),
+            Ok(_) => Err(bad(call, Outcome::Unknown, "it is no reply")),
+            Err(malformed) => Err(bad(call, Outcome::Unknown, &malformed.reason)),
+        }
+    }
+}
+
+/// What the method answered; the outer error says why there is no answer that can be read.
+fn read<T, E>(
+    call: &Pending,
+    reply: Option<&wire::Reply<'_>>,
+    decode: Decode<T, E>,
+) -> Result<Result<T, E>, RpcError> {
+    let answer = match reply.map(|reply| (&reply.body, reply.server)) {
+        // Of a one-way call.
+        None => Answer::Value(&[]),
+        Some((ReplyBody::Value(bytes), _)) => Answer::Value(bytes),
+        Some((ReplyBody::App(bytes), _)) => Answer::App(bytes),
+        Some((
             ReplyBody::Error {
                 code,
                 outcome,
                 message,
                 retry_after_ms,
-            } => {
-                let mut error = RpcError::new(*code, *outcome, *message).from_server(reply.server);
-                if let Some(pause) = retry_after_ms {
-                    error = error.with_retry_after(Duration::from_millis((*pause).into()));
-                }
-                return Err(error);
+            },
+            server,
+        )) => {
+            let mut error = RpcError::new(*code, *outcome, *message).from_server(server);
+            if let Some(pause) = retry_after_ms {
+                error = error.with_retry_after(Duration::from_millis((*pause).into()));
             }
-        };
-        Ok((reply, answer))
-    }
+            return Err(error);
+        }
+    };
+    decode(answer).map_err(|reason| bad(call, Outcome::Ran, &reason))
+}
 
-    fn bad(&self, outcome: Outcome, reason: &str) -> RpcError {
-        RpcError::new(
-            Code::BadReply,
-            outcome,
-            format!(
-                "the reply to {} on topic `{}` can't be decoded: {reason}; compare the \
-                 versions of client and server",
-                self.bound.name(self.method),
-                self.bound.results.topic(),
-            ),
-        )
-    }
+#[cold]
+fn bad(call: &Pending, outcome: Outcome, reason: &str) -> RpcError {
+    RpcError::new(
+        Code::BadReply,
+        outcome,
+        format!(
+            "the reply to {} on topic `{}` can't be decoded: {reason}; compare the versions of \
+             client and server",
+            call.bound.name(call.method),
+            call.bound.results.topic(),
+        ),
+    )
 }

@@ -1,8 +1,8 @@
-//! Matches the records of one results partition to the calls that wait for them.
+//! Matches replies, and what became of commands, to the calls that wait for them.
 
 use std::sync::Arc;
 
-use crate::transport::{Clock, Incoming, ListenerSink, TransportError};
+use crate::transport::{Clock, Delivery, DeliverySink, Incoming, ListenerSink, TransportError};
 use crate::wire::CallId;
 
 use super::registry::Registry;
@@ -13,7 +13,7 @@ pub(super) struct Replies {
     pub(super) registry: Arc<Registry>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) instance: [u8; 8],
-    pub(super) lane: u64,
+    pub(super) lane: u32,
     pub(super) topic: String,
     pub(super) partition: u32,
 }
@@ -49,5 +49,18 @@ impl ListenerSink for Replies {
             %error,
             "the listener has trouble and goes on"
         );
+    }
+}
+
+/// The sink of the producer, whose tokens are the calls' numbers.
+pub(super) struct Reports {
+    pub(super) registry: Arc<Registry>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl DeliverySink for Reports {
+    fn delivered(&self, token: u64, delivery: Delivery) {
+        self.registry
+            .delivered(token, delivery, || self.clock.now());
     }
 }

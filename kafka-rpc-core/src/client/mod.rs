@@ -12,13 +12,15 @@ mod connection;
 mod decode;
 mod listener;
 mod metadata;
+mod pending;
 mod registry;
 mod send;
 mod stats;
+mod timing;
 
 pub use binding::Binding;
 pub use builder::ClientBuilder;
 pub use call::Call;
 pub use connection::Client;
 pub use metadata::{MetadataCall, Reply, Times};
-pub use stats::ClientStats;
+pub use stats::{ClientStats, StageTotals};

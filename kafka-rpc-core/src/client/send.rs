@@ -1,53 +1,84 @@
-//! Turns a configured call into a command on the log, and guards what waits for its end.
+//! Turns a configured call into a command on the log.
 
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::codegen::Arguments;
+use crate::codegen::{Arguments, ROOM};
 use crate::server::inherited;
-use crate::transport::{Record, TransportError};
-use crate::wire::{self, CallId, Cancel, Command, ReplyAddress, limits};
+use crate::transport::Record;
+use crate::wire::{self, CallId, Command, ReplyAddress, limits};
 use crate::{Code, Method, Outcome, RpcError};
 
 use super::connection::Bound;
-use super::decode::Raw;
-use super::registry::{Awaits, Ending, NO_CALL, Refusal};
+use super::pending::Pending;
+use super::registry::{Awaits, Refusal};
+use super::timing::Timing;
 
 /// A call before its first poll.
 pub(super) struct Request {
     bound: Arc<Bound>,
     method: &'static Method,
-    arguments: Arguments,
+    /// The arguments, with room around them for the rest of the command.
+    buffer: Result<Vec<u8>, String>,
     pub(super) timeout: Option<Duration>,
     pub(super) key: Option<Vec<u8>>,
+    extras: Option<Box<Extras>>,
+    /// Only of a call that is timed.
+    pub(super) timing: Option<Box<Timing>>,
+}
+
+/// What few calls are given; kept apart so that the others stay small.
+#[derive(Default)]
+pub(super) struct Extras {
     pub(super) idempotency_key: Option<Vec<u8>>,
     pub(super) headers: Vec<(String, Vec<u8>)>,
     pub(super) partition: Option<u32>,
 }
 
+static NO_EXTRAS: Extras = Extras {
+    idempotency_key: None,
+    headers: Vec::new(),
+    partition: None,
+};
+
 impl Request {
-    pub(super) const fn new(
+    pub(super) fn new(
         bound: Arc<Bound>,
         method: &'static Method,
         arguments: Arguments,
         key: Option<Vec<u8>>,
     ) -> Self {
+        let (buffer, encoding) = arguments.finish();
         Self {
             bound,
             method,
-            arguments,
+            buffer,
             timeout: None,
             key,
-            idempotency_key: None,
-            headers: Vec::new(),
-            partition: None,
+            extras: None,
+            timing: encoding.map(|arguments| {
+                Box::new(Timing {
+                    arguments,
+                    ..Timing::default()
+                })
+            }),
         }
+    }
+
+    pub(super) fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// Has all stages timed, up to the acknowledgement.
+    pub(super) fn time(&mut self) {
+        self.timing.get_or_insert_default().asked = true;
+        Arguments::time_next();
     }
 
     /// Registers the call and hands its command over.
     pub(super) fn send(mut self, id: CallId, waker: &Waker) -> Result<Pending, RpcError> {
-        let connection = Arc::clone(&self.bound.connection);
+        let connection = &self.bound.connection;
         if let Some(error) = connection
             .testing
             .take_fault(self.bound.descriptor.name, self.method.name)
@@ -55,73 +86,101 @@ impl Request {
             return Err(error);
         }
         let inherited = self.inherit();
-        let arguments = match &self.arguments.bytes {
-            Ok(bytes) => bytes,
-            Err(reason) => return Err(self.refuse(format!("can't be encoded: {reason}"))),
-        };
         let (timeout, started, deadline) = self.deadline(inherited)?;
         let partition = self.partition()?;
-        let awaits = if self.method.oneway {
+        let (buffer, begin) = self.encode(id, timeout)?;
+        let value = &buffer[begin..];
+        self.check_sizes(value.len())?;
+
+        let Self {
+            bound,
+            method,
+            key,
+            extras,
+            timing,
+            ..
+        } = self;
+        let connection = &bound.connection;
+        let awaits = if method.oneway {
             Awaits::Acknowledgement
         } else {
             Awaits::Reply {
-                lane: self.bound.results.lane(),
+                lane: bound.results.lane(),
             }
         };
-        let mut value = Vec::with_capacity(128 + arguments.len());
-        Command {
+        let asked = timing.as_ref().is_some_and(|timing| timing.asked);
+        let earliest = connection
+            .registry
+            .insert(id.sequence(), deadline, awaits, asked, waker.clone())
+            .map_err(|refusal| not_registered(refusal, &bound, method))?;
+        // Made before the command is handed over, so that not even a panic leaves the entry behind.
+        let mut pending = Pending {
+            bound,
+            method,
+            id,
+            partition,
+            started,
+            deadline,
+            timing,
+            ended: false,
+        };
+        let connection = &pending.bound.connection;
+        if earliest {
+            connection.alarm.ring_by(deadline);
+        }
+        let record = Record {
+            topic: &pending.bound.commands,
+            partition,
+            key: key.as_deref(),
+            value,
+            headers: extras.as_ref().map_or(&[], |extras| &extras.headers),
+            timestamp_ms: connection.clock.wall_ms(),
+            urgent: method.oneway || asked,
+        };
+        if let Err(error) = connection.producer.produce(record, id.sequence()) {
+            return Err(pending.withdraw(error));
+        }
+        if let Some(timing) = &mut pending.timing {
+            timing.handed = Some(connection.clock.now());
+            timing.handed_wall_us = connection.clock.wall_us();
+        }
+        Ok(pending)
+    }
+
+    /// The command, which is what the buffer holds from the returned place on.
+    fn encode(&mut self, id: CallId, timeout: Duration) -> Result<(Vec<u8>, usize), RpcError> {
+        let began = self.timing.is_some().then(Instant::now);
+        let mut buffer = match std::mem::replace(&mut self.buffer, Ok(Vec::new())) {
+            Ok(buffer) => buffer,
+            Err(reason) => return Err(self.refuse(format!("can't be encoded: {reason}"))),
+        };
+        let results = &self.bound.results;
+        let command = Command {
             call_id: id,
             service: self.bound.descriptor.name,
             service_version: self.bound.descriptor.version,
             method: self.method.name,
-            arguments,
-            reply_to: (awaits != Awaits::Acknowledgement).then(|| ReplyAddress {
-                topic: self.bound.results.topic(),
-                partition: self.bound.results.partition(),
+            arguments: &[],
+            reply_to: (!self.method.oneway).then(|| ReplyAddress {
+                topic: results.topic(),
+                partition: results.partition(),
             }),
             // Rounded up: the caller's own deadline is the exact one.
             budget_ms: u32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX),
             key: self.key.as_deref(),
-            idempotency_key: self.idempotency_key.as_deref(),
+            idempotency_key: self.given().idempotency_key.as_deref(),
             attempt: 1,
             fingerprint: Some(self.bound.fingerprint),
+        };
+        let begin = command.enclose(&mut buffer, ROOM);
+        if let (Some(timing), Some(began)) = (&mut self.timing, began) {
+            timing.command = began.elapsed();
         }
-        .encode(&mut value);
-        self.check_sizes(value.len())?;
+        Ok((buffer, begin))
+    }
 
-        let earliest = connection
-            .registry
-            .insert(id.sequence(), deadline, awaits, waker.clone())
-            .map_err(|refusal| self.not_registered(refusal))?;
-        if earliest {
-            connection.alarm.ring_by(deadline);
-        }
-        // Made before the command is handed over, so that not even a panic leaves the entry behind.
-        let mut pending = Pending {
-            bound: self.bound,
-            method: self.method,
-            id,
-            partition,
-            timeout,
-            started,
-            deadline,
-            ended: false,
-        };
-        let record = Record {
-            topic: &pending.bound.commands,
-            partition,
-            key: self.key.as_deref(),
-            value: &value,
-            headers: &self.headers,
-            timestamp_ms: connection.clock.wall_ms(),
-            urgent: pending.method.oneway,
-        };
-        if let Err(error) = connection.producer.produce(record, id.sequence()) {
-            pending.ended = true;
-            connection.registry.withdraw(id.sequence());
-            return Err(not_persisted(error, &pending.bound, pending.method));
-        }
-        Ok(pending)
+    fn given(&self) -> &Extras {
+        self.extras.as_deref().unwrap_or(&NO_EXTRAS)
     }
 
     /// A call made inside a handler ends with the handler's own deadline, which this returns, and
@@ -130,8 +189,8 @@ impl Request {
         let inherited = inherited()?;
         // Both trace headers or none: the state of one trace means nothing in another.
         let own = |name: &str| matches!(name, "traceparent" | "tracestate");
-        if !self.headers.iter().any(|(name, _)| own(name)) {
-            self.headers.extend(inherited.trace);
+        if !inherited.trace.is_empty() && !self.given().headers.iter().any(|(name, _)| own(name)) {
+            self.extras().headers.extend(inherited.trace);
         }
         Some(inherited.deadline)
     }
@@ -173,7 +232,8 @@ impl Request {
     /// Always the client's choice, so that a cancel reaches the server that has the command.
     fn partition(&self) -> Result<u32, RpcError> {
         let count = self.bound.partitions;
-        match (self.partition, &self.key, &self.idempotency_key) {
+        let given = self.given();
+        match (given.partition, &self.key, &given.idempotency_key) {
             (Some(partition), ..) if partition < count => Ok(partition),
             (Some(partition), ..) => Err(self.refuse(format!(
                 "is addressed to partition {partition}, and topic `{}` has {count}",
@@ -185,26 +245,28 @@ impl Request {
     }
 
     fn check_sizes(&self, envelope: usize) -> Result<(), RpcError> {
-        let metadata: usize = self
-            .headers
+        let Extras {
+            idempotency_key,
+            headers,
+            ..
+        } = self.given();
+        let metadata: usize = headers
             .iter()
             .map(|(name, value)| name.len() + value.len())
             .sum();
-        if self.headers.len() > limits::MAX_METADATA_ENTRIES
-            || metadata > limits::MAX_METADATA_BYTES
-        {
+        if headers.len() > limits::MAX_METADATA_ENTRIES || metadata > limits::MAX_METADATA_BYTES {
             return Err(self.refuse(format!(
                 "has {} headers of {metadata} bytes, and the limits are {} and {}",
-                self.headers.len(),
+                headers.len(),
                 limits::MAX_METADATA_ENTRIES,
                 limits::MAX_METADATA_BYTES
             )));
         }
         // Kafka's library hands a name over up to its first NUL, as the name of another header.
-        if self.headers.iter().any(|(name, _)| name.contains('\0')) {
+        if headers.iter().any(|(name, _)| name.contains('\0')) {
             return Err(self.refuse("has a header with a NUL in its name".to_owned()));
         }
-        for key in [&self.key, &self.idempotency_key] {
+        for key in [&self.key, idempotency_key] {
             let length = key.as_ref().map_or(0, Vec::len);
             if length > limits::MAX_KEY_BYTES {
                 return Err(self.refuse(format!(
@@ -222,26 +284,6 @@ impl Request {
         Ok(())
     }
 
-    fn not_registered(&self, refusal: Refusal) -> RpcError {
-        let name = self.name();
-        match refusal {
-            Refusal::Closed => RpcError::new(
-                Code::Unavailable,
-                Outcome::NotRun,
-                format!("{name} was not sent: the client is closed; connect a new one"),
-            ),
-            Refusal::Full => RpcError::new(
-                Code::ResourceExhausted,
-                Outcome::NotRun,
-                format!(
-                    "{name} was not sent: {} calls are in flight; wait for some of them, or raise \
-                     `max_in_flight` of the client",
-                    self.bound.connection.options.max_in_flight
-                ),
-            ),
-        }
-    }
-
     fn refuse(&self, what: String) -> RpcError {
         RpcError::new(
             Code::InvalidArgument,
@@ -255,136 +297,22 @@ impl Request {
     }
 }
 
-/// Guards the registry entry of a sent call. Dropping it before the end cancels the call.
-pub(super) struct Pending {
-    bound: Arc<Bound>,
-    method: &'static Method,
-    id: CallId,
-    partition: u32,
-    timeout: Duration,
-    started: Instant,
-    deadline: Instant,
-    ended: bool,
-}
-
-impl Pending {
-    pub(super) fn poll(&mut self, waker: &Waker) -> Poll<Result<Raw, RpcError>> {
-        let connection = &self.bound.connection;
-        let ending = std::task::ready!(connection.registry.poll(self.id.sequence(), waker));
-        self.ended = true;
-        Poll::Ready(match ending {
-            Ending::Reply(envelope, at) => Ok(self.raw(Some(envelope), at)),
-            Ending::Acknowledged => Ok(self.raw(None, connection.clock.now())),
-            ending => Err(self.error(ending)),
-        })
-    }
-
-    pub(super) fn time_left(&self) -> Duration {
-        self.deadline
-            .saturating_duration_since(self.bound.connection.clock.now())
-    }
-
-    /// Ends the call although its alarm has not rung.
-    pub(super) fn expire(&self) {
-        self.bound.connection.registry.expire(self.id.sequence());
-    }
-
-    fn raw(&self, envelope: Option<Vec<u8>>, at: Instant) -> Raw {
-        Raw {
-            id: self.id,
-            bound: Arc::clone(&self.bound),
-            method: self.method,
-            envelope,
-            round_trip: at.saturating_duration_since(self.started),
-        }
-    }
-
-    fn error(&self, ending: Ending) -> RpcError {
-        let name = self.bound.name(self.method);
-        match ending {
-            Ending::Expired { persisted, trouble } => {
-                let state = match (persisted, trouble) {
-                    (true, _) => {
-                        "its command is in the log: the server is slow, absent or dead; see that \
-                         one runs, or give the call more time"
-                            .to_owned()
-                    }
-                    (false, None) => "the broker has not acknowledged its command yet; see that \
-                                      the brokers can be reached"
-                        .to_owned(),
-                    (false, Some(trouble)) => format!("its command may be in the log: {trouble}"),
-                };
-                let awaited = if self.method.oneway {
-                    "acknowledged"
-                } else {
-                    "answered"
-                };
-                RpcError::new(
-                    Code::DeadlineExceeded,
-                    Outcome::Unknown,
-                    format!(
-                        "{name} was not {awaited} within {:?}; {state}",
-                        self.timeout
-                    ),
-                )
-            }
-            Ending::NotPersisted(error) => not_persisted(error, &self.bound, self.method),
-            Ending::Gap => RpcError::new(
-                Code::Disconnected,
-                Outcome::Unknown,
-                format!(
-                    "topic `{}` lost records while {name} waited for its reply; check the topic's \
-                     retention, and whether it was created anew",
-                    self.bound.results.topic()
-                ),
+fn not_registered(refusal: Refusal, bound: &Bound, method: &Method) -> RpcError {
+    let name = bound.name(method);
+    match refusal {
+        Refusal::Closed => RpcError::new(
+            Code::Unavailable,
+            Outcome::NotRun,
+            format!("{name} was not sent: the client is closed; connect a new one"),
+        ),
+        Refusal::Full => RpcError::new(
+            Code::ResourceExhausted,
+            Outcome::NotRun,
+            format!(
+                "{name} was not sent: {} calls are in flight; wait for some of them, or raise \
+                 `max_in_flight` of the client",
+                bound.connection.options.max_in_flight
             ),
-            Ending::Reply(..) | Ending::Acknowledged | Ending::Closed => RpcError::new(
-                Code::Disconnected,
-                Outcome::Unknown,
-                format!("the client was closed while {name} was pending"),
-            ),
-        }
+        ),
     }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        let connection = &self.bound.connection;
-        if !connection.registry.forget(self.id.sequence()) || self.method.oneway {
-            return;
-        }
-        let mut value = Vec::with_capacity(64);
-        Cancel {
-            call_id: self.id,
-            service: self.bound.descriptor.name,
-        }
-        .encode(&mut value);
-        // Best effort: if the cancel is lost, the handler's deadline stops it.
-        let _ = connection.producer.produce(
-            Record {
-                topic: &self.bound.commands,
-                partition: self.partition,
-                key: None,
-                value: &value,
-                headers: &[],
-                timestamp_ms: connection.clock.wall_ms(),
-                urgent: false,
-            },
-            NO_CALL,
-        );
-    }
-}
-
-/// The error of a call whose command certainly isn't in the log.
-fn not_persisted(error: TransportError, bound: &Bound, method: &Method) -> RpcError {
-    error
-        .context(format_args!(
-            "the command of {} did not reach topic `{}`",
-            bound.name(method),
-            bound.commands
-        ))
-        .into_rpc(Outcome::NotRun)
 }

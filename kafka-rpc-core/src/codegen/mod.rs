@@ -11,6 +11,7 @@ mod value;
 mod wire_type;
 
 pub use arguments::Arguments;
+pub(crate) use arguments::ROOM;
 pub use key::RoutingKey;
 pub use result_type::ResultType;
 pub use slots::arguments;

@@ -134,7 +134,7 @@ mod tests {
     fn named(add: impl FnOnce(&mut Arguments), count: u32) -> Vec<u8> {
         let mut arguments = Arguments::named(count);
         add(&mut arguments);
-        arguments.bytes.unwrap()
+        arguments.bytes().unwrap()
     }
 
     fn sample() -> Vec<u8> {
@@ -184,7 +184,7 @@ mod tests {
         arguments.add("a", &1_u8);
         arguments.add("b", "two");
         arguments.add("gone", &3_u8);
-        let bytes = arguments.bytes.unwrap();
+        let bytes = arguments.bytes().unwrap();
         let [a, b] = super::arguments(&bytes, ["a", "b"]).unwrap();
         assert_eq!(u8::decode(a, "a"), Ok(1));
         assert_eq!(String::decode(b, "b"), Ok("two".to_owned()));

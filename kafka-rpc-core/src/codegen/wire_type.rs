@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::value::{decode, encode_into};
+use super::value::{Whole, decode, encode_into};
 use super::{Answer, Arguments, Failure};
 use crate::client::{Binding, Call};
 use crate::{CallError, Method, RpcError};
@@ -70,7 +70,7 @@ pub trait WireType: Sized {
 
     /// The same from the side of the error: only an implementation for a type can see that this
     /// type is decoded.
-    fn call_refused<T: DeserializeOwned>(
+    fn call_refused<T: DeserializeOwned + 'static>(
         binding: &Binding,
         method: &'static Method,
         arguments: Arguments,
@@ -79,10 +79,13 @@ pub trait WireType: Sized {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> WireType for T {
+impl<T: Serialize + DeserializeOwned + 'static> WireType for T {
     #[inline]
     fn encode(&self, name: &str, arguments: &mut Arguments) {
-        arguments.add(name, self);
+        match Whole::of(self) {
+            Some(whole) => arguments.add(name, &whole),
+            None => arguments.add(name, self),
+        }
     }
 
     fn decode(slot: Option<&[u8]>, name: &str) -> Result<Self, Failure> {
@@ -129,7 +132,7 @@ impl<T: Serialize + DeserializeOwned> WireType for T {
         E::call_refused(binding, method, arguments, key)
     }
 
-    fn call_refused<V: DeserializeOwned>(
+    fn call_refused<V: DeserializeOwned + 'static>(
         binding: &Binding,
         method: &'static Method,
         arguments: Arguments,
@@ -143,8 +146,12 @@ fn undecodable(name: &str, error: &rmp_serde::decode::Error) -> Failure {
     Failure::Arguments(format!("argument `{name}`: {error}"))
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
+fn encode<T: Serialize + 'static>(value: &T) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::with_capacity(64);
-    encode_into(&mut bytes, value).map_err(|error| Failure::Answer(error.to_string()))?;
+    let encoded = match Whole::of(value) {
+        Some(whole) => encode_into(&mut bytes, &whole),
+        None => encode_into(&mut bytes, value),
+    };
+    encoded.map_err(|error| Failure::Answer(error.to_string()))?;
     Ok(bytes)
 }

@@ -37,6 +37,8 @@ pub(super) struct Arrival<'a> {
     pub(super) headers: Vec<(String, Vec<u8>)>,
     pub(super) timestamp_ms: i64,
     pub(super) read_at: Instant,
+    /// The same by the wall clock, in microseconds since the Unix epoch.
+    pub(super) read_at_us: i64,
     /// Whether it was parked before.
     pub(super) again: bool,
 }
@@ -45,6 +47,7 @@ impl Member {
     /// A record was read. Never blocks, and runs no user code but the `tracing` subscriber.
     pub(super) fn record(self: &Arc<Self>, record: &Incoming<'_>) -> Option<Box<Run>> {
         let read_at = self.shared.clock.now();
+        let read_at_us = self.shared.clock.wall_us();
         let envelope = record.value.map(wire::decode);
         let headers = match envelope {
             Some(Ok(Envelope::Command(_))) => collect(record.headers),
@@ -72,6 +75,7 @@ impl Member {
                         headers,
                         timestamp_ms: record.timestamp_ms,
                         read_at,
+                        read_at_us,
                         again: false,
                     };
                     self.consider(state, arrival, &mut effects);
@@ -188,6 +192,7 @@ impl Member {
             ticket,
             command,
             read_at,
+            read_at_us,
             ..
         } = arrival;
         let counters = &self.shared.counters;
@@ -291,6 +296,7 @@ impl Member {
             reply_to,
             context,
             read_at,
+            read_at_us,
             fresh,
         };
         let lane = self
@@ -361,8 +367,7 @@ impl Member {
             // The record has no timestamp, and so nothing tells its age.
             return 0;
         }
-        let wall_ms = self.shared.clock.wall_ms();
-        let difference = wall_ms.saturating_sub(arrival.timestamp_ms);
+        let difference = (arrival.read_at_us / 1_000).saturating_sub(arrival.timestamp_ms);
         let now = arrival.read_at;
         let lag = if arrival.again {
             None

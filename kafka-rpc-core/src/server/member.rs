@@ -92,6 +92,7 @@ pub(super) struct Job {
     pub(super) reply_to: Option<Address>,
     pub(super) context: Context,
     pub(super) read_at: Instant,
+    pub(super) read_at_us: i64,
     pub(super) fresh: bool,
 }
 
@@ -152,6 +153,7 @@ pub(super) struct Effects {
     /// The command that was read.
     pub(super) start: Option<Box<Run>>,
     /// Others, which waited.
+    #[allow(clippy::vec_box)] // They are boxed already, and go into tasks as they are.
     pub(super) starts: Vec<Box<Run>>,
     pub(super) sends: Vec<Outgoing>,
     pub(super) interrupts: Vec<(Context, Reason)>,

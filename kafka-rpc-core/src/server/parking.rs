@@ -119,6 +119,7 @@ impl Member {
                 headers: parked.headers,
                 timestamp_ms: parked.timestamp_ms,
                 read_at: self.shared.clock.now(),
+                read_at_us: self.shared.clock.wall_us(),
                 again: true,
             };
             self.consider(state, arrival, effects);

@@ -268,6 +268,7 @@ impl Run {
         let times = StageTimes {
             queued_us: micros(job.read_at, started_at),
             handler_us: micros(started_at, now),
+            read_at_us: u64::try_from(job.read_at_us).ok(),
         };
         let reply = member.reply(&job, ended, times);
         let mut effects = Effects::default();

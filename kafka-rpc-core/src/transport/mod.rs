@@ -112,8 +112,13 @@ pub trait Clock: Send + Sync + 'static {
     /// Monotonic time, for deadlines.
     fn now(&self) -> Instant;
 
+    /// Wall time in microseconds since the Unix epoch.
+    fn wall_us(&self) -> i64;
+
     /// Wall time in milliseconds since the Unix epoch, for record timestamps.
-    fn wall_ms(&self) -> i64;
+    fn wall_ms(&self) -> i64 {
+        self.wall_us().div_euclid(1000)
+    }
 
     /// Calls `tick` at the times that it asks for, until the returned alarm is dropped.
     fn alarm(&self, tick: Arc<dyn Tick>) -> Box<dyn Alarm>;

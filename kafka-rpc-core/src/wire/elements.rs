@@ -3,18 +3,29 @@
 use super::limits::MAX_TOPIC_BYTES;
 use super::malformed::Fault;
 use super::read::{Reader, Token};
-use super::{CallId, PreflightError, ReplyAddress};
+use super::{CallId, PreflightError, ReplyAddress, preflight};
 
 pub(super) const VERSION: u8 = 1;
 pub(super) const COMMAND: u64 = 1;
 pub(super) const REPLY: u64 = 2;
 pub(super) const CANCEL: u64 = 3;
 
+/// What is in a document that is one `bin`; `None` if it isn't.
+pub(crate) fn bin(document: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::new(document);
+    match reader.token() {
+        Ok(Token::Bin(bytes)) if reader.remaining() == 0 => Some(bytes),
+        _ => None,
+    }
+}
+
 /// The elements that are not yet read.
 pub(super) struct Elements<'a> {
     reader: Reader<'a>,
     count: u32,
     next: u32,
+    /// Whether an element so far holds containers of its own.
+    nested: bool,
 }
 
 impl<'a> Elements<'a> {
@@ -25,6 +36,7 @@ impl<'a> Elements<'a> {
                 reader,
                 count,
                 next: 0,
+                nested: false,
             }),
             other => Err(Fault::invalid(format!(
                 "an envelope is an array, found {}",
@@ -34,6 +46,7 @@ impl<'a> Elements<'a> {
     }
 
     /// Reads the next element.
+    #[inline(always)]
     pub(super) fn next(&mut self, name: &'static str) -> Result<Element<'a>, Fault> {
         let index = self.next;
         self.next += 1;
@@ -48,12 +61,32 @@ impl<'a> Elements<'a> {
             token,
             children: self.reader,
         };
-        self.reader.skip_children(token)?;
+        if token.children().is_some() {
+            self.nested |= self.reader.skip_children(token)?;
+        }
         Ok(element)
+    }
+
+    /// Reads the rest, and checks what [`preflight`] checks: all else has been seen on the way.
+    ///
+    /// `value` is the whole envelope. It takes a pass of its own only if an element nests deeper
+    /// than any that this version writes.
+    pub(super) fn finish(mut self, value: &[u8]) -> Result<(), Fault> {
+        while self.next < self.count {
+            self.next("unknown")?;
+        }
+        if self.nested {
+            preflight(value)?;
+        }
+        match self.reader.remaining() {
+            0 => Ok(()),
+            _ => Err(PreflightError::Trailing.into()),
+        }
     }
 }
 
 impl From<PreflightError> for Fault {
+    #[cold]
     fn from(error: PreflightError) -> Self {
         Self::invalid(error.to_string())
     }
@@ -68,6 +101,7 @@ pub(super) struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
+    #[cold]
     fn unlike(&self, expected: impl std::fmt::Display) -> Fault {
         Fault::invalid(format!(
             "element {} ({}): expected {expected}, found {}",
@@ -77,11 +111,13 @@ impl<'a> Element<'a> {
         ))
     }
 
+    #[cold]
     fn wrong(&self, what: impl std::fmt::Display) -> Fault {
         Fault::invalid(format!("element {} ({}) {what}", self.index, self.name))
     }
 
     /// Nil reads as `None`, anything else as `read` says.
+    #[inline(always)]
     pub(super) fn optional<T>(
         self,
         read: impl FnOnce(Self) -> Result<T, Fault>,
@@ -92,6 +128,7 @@ impl<'a> Element<'a> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn u64(self) -> Result<u64, Fault> {
         match self.token {
             Token::Uint(value) => Ok(value),
@@ -99,6 +136,7 @@ impl<'a> Element<'a> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn u32(self) -> Result<u32, Fault> {
         match self.token {
             Token::Uint(value) => {
@@ -109,6 +147,7 @@ impl<'a> Element<'a> {
     }
 
     /// A number that counts from 1.
+    #[inline(always)]
     pub(super) fn ordinal(self) -> Result<u32, Fault> {
         match self.token {
             Token::Uint(0) => Err(self.wrong("counts from 1, found 0")),
@@ -116,6 +155,7 @@ impl<'a> Element<'a> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn bin(self, max: usize) -> Result<&'a [u8], Fault> {
         match self.token {
             Token::Bin(bytes) if bytes.len() <= max => Ok(bytes),
@@ -124,6 +164,7 @@ impl<'a> Element<'a> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn str(self, max: usize) -> Result<&'a str, Fault> {
         match self.token {
             Token::Str(bytes) if bytes.len() <= max => {
@@ -134,6 +175,7 @@ impl<'a> Element<'a> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn call_id(self) -> Result<CallId, Fault> {
         match self.token {
             Token::Bin(bytes) => {

@@ -63,16 +63,20 @@ pub struct Cancel<'a> {
     pub service: &'a str,
 }
 
-/// Reads a record's value, after a [`preflight`] of its own. Allocates only to refuse.
+/// Reads a record's value, which takes its [`preflight`] on the way. Allocates only to refuse.
 ///
 /// # Errors
 /// The value is no envelope of this version; see [`Malformed::code`].
 pub fn decode(value: &[u8]) -> Result<Envelope<'_>, Malformed<'_>> {
-    read(value).map_err(|fault| Malformed::new(value, fault))
+    read(value).map_err(|fault| {
+        // What fails the preflight is refused for that, whatever else is wrong with it.
+        let fault = preflight(value).err().map_or(fault, Fault::from);
+        Malformed::new(value, fault)
+    })
 }
 
+/// Reads the elements and makes the checks of the preflight in one pass.
 fn read(value: &[u8]) -> Result<Envelope<'_>, Fault> {
-    preflight(value)?;
     let mut elements = Elements::new(value)?;
     let version = elements.next("version")?.u64()?;
     if version != u64::from(VERSION) {
@@ -92,11 +96,13 @@ fn read(value: &[u8]) -> Result<Envelope<'_>, Fault> {
             "critical flags {flags:#x} are set, and this peer knows none"
         )));
     }
-    Ok(match kind {
-        COMMAND => Envelope::Command(Command::read(elements)?),
-        REPLY => Envelope::Reply(Reply::read(elements)?),
-        _ => Envelope::Cancel(Cancel::read(elements)?),
-    })
+    let envelope = match kind {
+        COMMAND => Envelope::Command(Command::read(&mut elements)?),
+        REPLY => Envelope::Reply(Reply::read(&mut elements)?),
+        _ => Envelope::Cancel(Cancel::read(&mut elements)?),
+    };
+    elements.finish(value)?;
+    Ok(envelope)
 }
 
 /// Writes an envelope's head and the elements that all kinds share.
@@ -109,7 +115,7 @@ pub(super) fn begin(out: &mut Vec<u8>, count: u8, kind: u64, call_id: CallId) {
 }
 
 impl<'a> Command<'a> {
-    fn read(mut elements: Elements<'a>) -> Result<Self, Fault> {
+    fn read(elements: &mut Elements<'a>) -> Result<Self, Fault> {
         Ok(Self {
             call_id: elements.next("call id")?.call_id()?,
             service: elements.next("service")?.str(MAX_METHOD_BYTES)?,
@@ -139,11 +145,41 @@ impl<'a> Command<'a> {
     /// Appends the record value to `out`. Sizes are not checked here.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.reserve(128 + self.service.len() + self.method.len() + self.arguments.len());
+        self.head(self.arguments.len(), out);
+        out.extend_from_slice(self.arguments);
+        self.tail(out);
+    }
+
+    /// Encodes around arguments that are in `buffer` already, from `room` on, instead of
+    /// `self.arguments`. What comes before them goes into the room, or pushes them away if it
+    /// doesn't fit. Returns where the record value begins; it ends with the buffer.
+    pub(crate) fn enclose(&self, buffer: &mut Vec<u8>, room: usize) -> usize {
+        let end = buffer.len();
+        // Written behind the arguments first, where there is space for the tail in any case.
+        self.head(end - room, buffer);
+        let head = buffer.len() - end;
+        let begin = room.checked_sub(head);
+        if let Some(begin) = begin {
+            buffer.copy_within(end.., begin);
+            buffer.truncate(end);
+        } else {
+            buffer[room..].rotate_right(head);
+        }
+        self.tail(buffer);
+        begin.unwrap_or(room)
+    }
+
+    /// What comes before the arguments' bytes.
+    fn head(&self, arguments: usize, out: &mut Vec<u8>) {
         begin(out, 14, COMMAND, self.call_id);
         write::str(out, self.service);
         write::uint(out, self.service_version);
         write::str(out, self.method);
-        write::bin(out, self.arguments);
+        write::bin_head(out, arguments);
+    }
+
+    /// What comes after them.
+    fn tail(&self, out: &mut Vec<u8>) {
         write::optional(out, self.reply_to, |out, address| {
             write::array(out, 2);
             write::str(out, address.topic);
@@ -173,7 +209,7 @@ impl fmt::Debug for Command<'_> {
 }
 
 impl<'a> Cancel<'a> {
-    fn read(mut elements: Elements<'a>) -> Result<Self, Fault> {
+    fn read(elements: &mut Elements<'a>) -> Result<Self, Fault> {
         Ok(Self {
             call_id: elements.next("call id")?.call_id()?,
             service: elements.next("service")?.str(MAX_METHOD_BYTES)?,
@@ -184,5 +220,44 @@ impl<'a> Cancel<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         begin(out, 5, CANCEL, self.call_id);
         write::str(out, self.service);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_command_is_the_same_around_its_arguments_as_with_them(
+            arguments in vec(any::<u8>(), 0..400),
+            names in ("[a-z]{0,80}", "[a-z]{0,80}"),
+            room in 0..200_usize,
+            oneway in any::<bool>(),
+        ) {
+            let command = |arguments| Command {
+                call_id: CallId::new([7; 8], 9),
+                service: &names.0,
+                service_version: 3,
+                method: &names.1,
+                arguments,
+                reply_to: (!oneway).then_some(ReplyAddress { topic: "r", partition: 2 }),
+                budget_ms: 10_000,
+                key: Some(b"key"),
+                idempotency_key: None,
+                attempt: 1,
+                fingerprint: Some(u64::MAX),
+            };
+            let mut whole = Vec::new();
+            command(&arguments).encode(&mut whole);
+            let mut buffer = vec![0xff; room];
+            buffer.extend(&arguments);
+            let begin = command(&[]).enclose(&mut buffer, room);
+            prop_assert_eq!(&buffer[begin..], &whole);
+            prop_assert!(begin <= room);
+        }
     }
 }

@@ -18,6 +18,7 @@ mod reply;
 mod write;
 
 pub use call_id::CallId;
+pub(crate) use elements::bin;
 pub use envelope::{Cancel, Command, Envelope, ReplyAddress, decode};
 pub use fingerprint::fingerprint;
 pub use malformed::Malformed;

@@ -49,6 +49,11 @@ pub fn preflight(bytes: &[u8]) -> Result<(), PreflightError> {
         return Err(PreflightError::Empty);
     }
     let mut reader = Reader::new(bytes);
+    // Most answers: they need no table.
+    if reader.token()?.children().is_none() {
+        return end(reader);
+    }
+    let mut reader = Reader::new(bytes);
     // How many values each open container still wants.
     let mut open = [0_u64; MAX_DEPTH];
     let mut depth = 0;
@@ -65,6 +70,10 @@ pub fn preflight(bytes: &[u8]) -> Result<(), PreflightError> {
         }
         open[depth - 1] -= 1;
     }
+    end(reader)
+}
+
+fn end(reader: Reader<'_>) -> Result<(), PreflightError> {
     match reader.remaining() {
         0 => Ok(()),
         _ => Err(PreflightError::Trailing),

@@ -98,8 +98,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the next token; a string or binary is read whole.
+    #[inline]
     pub(super) fn token(&mut self) -> Result<Token<'a>, PreflightError> {
         let first = self.u8()?;
+        match first {
+            // Nearly all numbers of an envelope.
+            0x00..=0x7f => Ok(Token::Uint(u64::from(first))),
+            0xc0 => Ok(Token::Nil),
+            _ => self.longer(first),
+        }
+    }
+
+    /// Reads on after the first byte.
+    fn longer(&mut self, first: u8) -> Result<Token<'a>, PreflightError> {
         Ok(match first {
             0x00..=0x7f => Token::Uint(u64::from(first)),
             0x80..=0x8f => Token::Map(u32::from(first & 0x0f)),
@@ -163,15 +174,17 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads the children of `token`, and theirs, to the end.
-    pub(super) fn skip_children(&mut self, token: Token<'_>) -> Result<(), PreflightError> {
+    /// Reads the children of `token`, and theirs, to the end; says whether they have any.
+    pub(super) fn skip_children(&mut self, token: Token<'_>) -> Result<bool, PreflightError> {
         let mut left = token.children().unwrap_or(0);
+        let mut nested = false;
         while left > 0 {
-            let children = self.token()?.children().unwrap_or(0);
+            let children = self.token()?.children();
+            nested |= children.is_some();
             // What can't be in the buffer ends the loop by running out of bytes.
-            left = (left - 1).saturating_add(children);
+            left = (left - 1).saturating_add(children.unwrap_or(0));
         }
-        Ok(())
+        Ok(nested)
     }
 }
 

@@ -56,10 +56,14 @@ pub struct StageTimes {
     pub queued_us: u64,
     /// The handler's own run, in microseconds; 0 if none started.
     pub handler_us: u64,
+    /// The server's wall clock at the reading of the command, in microseconds since the Unix epoch;
+    /// `None` if the server doesn't tell.
+    pub read_at_us: Option<u64>,
 }
 
 impl<'a> Reply<'a> {
-    pub(super) fn read(mut elements: Elements<'a>) -> Result<Self, Fault> {
+    #[inline]
+    pub(super) fn read(elements: &mut Elements<'a>) -> Result<Self, Fault> {
         let call_id = elements.next("call id")?.call_id()?;
         let status = elements.next("status")?.u64()?;
         let outcome = Outcome::from_number(elements.next("outcome")?.u64()?);
@@ -75,7 +79,7 @@ impl<'a> Reply<'a> {
             .next("server")?
             .optional(|element| element.str(usize::MAX))?
             .unwrap_or_default();
-        let [queued_us, handler_us] = elements
+        let [queued_us, handler_us, read_at_us] = elements
             .next("stage times")?
             .optional(|element| element.numbers())?
             .unwrap_or_default();
@@ -99,6 +103,7 @@ impl<'a> Reply<'a> {
             times: StageTimes {
                 queued_us,
                 handler_us,
+                read_at_us: Some(read_at_us).filter(|at| *at != 0),
             },
             attempt,
         })
@@ -133,9 +138,12 @@ impl<'a> Reply<'a> {
         });
         write::optional(out, pause, write::uint);
         write::str(out, cut(self.server, MAX_SERVER_BYTES));
-        write::array(out, 2);
+        write::array(out, 2 + u8::from(self.times.read_at_us.is_some()));
         write::uint(out, self.times.queued_us);
         write::uint(out, self.times.handler_us);
+        if let Some(at) = self.times.read_at_us {
+            write::uint(out, at);
+        }
         write::uint(out, self.attempt);
     }
 }

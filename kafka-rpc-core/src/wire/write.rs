@@ -43,8 +43,13 @@ pub(super) fn str(out: &mut Vec<u8>, value: &str) {
 }
 
 pub(super) fn bin(out: &mut Vec<u8>, value: &[u8]) {
-    length_head(out, 0xc4, value.len());
+    bin_head(out, value.len());
     out.extend_from_slice(value);
+}
+
+/// A binary's head; the caller then appends so many bytes.
+pub(super) fn bin_head(out: &mut Vec<u8>, length: usize) {
+    length_head(out, 0xc4, length);
 }
 
 pub(super) fn optional<T>(

@@ -15,11 +15,11 @@ impl Clock for SystemClock {
         Instant::now()
     }
 
-    fn wall_ms(&self) -> i64 {
+    fn wall_us(&self) -> i64 {
         let since = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or(Duration::ZERO);
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
     }
 
     fn alarm(&self, tick: Arc<dyn Tick>) -> Box<dyn Alarm> {

@@ -21,8 +21,9 @@ impl Clock for MemoryClock {
         self.shared.executor.now()
     }
 
-    fn wall_ms(&self) -> i64 {
-        self.shared.executor.wall_ms() + self.node.wall_offset_ms()
+    fn wall_us(&self) -> i64 {
+        let offset = self.node.wall_offset_ms().saturating_mul(1000);
+        self.shared.executor.wall_us().saturating_add(offset)
     }
 
     fn alarm(&self, tick: Arc<dyn Tick>) -> Box<dyn Alarm> {

@@ -11,7 +11,7 @@ use tokio::time::{Sleep, Timeout};
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// The wall time of every new broker, so that two runs of one simulation see the same timestamps.
-const WALL_START_MS: i64 = 1_700_000_000_000;
+const WALL_START_US: i64 = 1_700_000_000_000_000;
 
 /// The runtime that the broker was made on, or one of its own.
 pub(super) struct Executor {
@@ -60,9 +60,9 @@ impl Executor {
         tokio::time::Instant::now().into_std()
     }
 
-    pub(super) fn wall_ms(&self) -> i64 {
+    pub(super) fn wall_us(&self) -> i64 {
         let elapsed = self.now().saturating_duration_since(self.start);
-        WALL_START_MS + i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX / 2)
+        WALL_START_US + i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX / 2)
     }
 
     pub(super) fn spawn<T: Send + 'static>(

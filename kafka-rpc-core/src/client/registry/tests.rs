@@ -1,13 +1,13 @@
 //! The registry is pure but for its lock: time and events are given to it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
-use std::time::Duration;
 
 use crate::transport::TransportErrorKind;
 
 use super::*;
+
+const REPLY: Awaits = Awaits::Reply { lane: 0 };
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -38,16 +38,22 @@ impl Fixture {
     }
 
     fn insert(&self, sequence: u64, ms: u64) -> Result<bool, Refusal> {
-        self.insert_for(sequence, ms, Awaits::Reply { lane: 0 })
+        self.insert_for(sequence, ms, REPLY)
     }
 
     fn insert_for(&self, sequence: u64, ms: u64, awaits: Awaits) -> Result<bool, Refusal> {
         let waker = Waker::from(Arc::clone(&self.wakes));
-        self.registry.insert(sequence, self.at(ms), awaits, waker)
+        let at = self.at(ms);
+        self.registry.insert(sequence, at, awaits, false, waker)
     }
 
     fn poll(&self, sequence: u64) -> Poll<Ending> {
         self.registry.poll(sequence, Waker::noop())
+    }
+
+    fn delivered(&self, token: u64, delivery: Delivery) {
+        self.registry
+            .delivered(token, delivery, || panic!("nobody asks when"));
     }
 
     fn wakes(&self) -> usize {
@@ -63,10 +69,10 @@ fn a_reply_ends_its_call_and_no_other() {
     f.registry.reply(2, b"two", f.at(5));
     assert_eq!(f.wakes(), 1);
     assert!(f.poll(1).is_pending());
-    let Poll::Ready(Ending::Reply(value, at)) = f.poll(2) else {
+    let Poll::Ready(Ending::Reply { envelope, at, .. }) = f.poll(2) else {
         panic!("call 2 has its reply");
     };
-    assert_eq!((value.as_slice(), at), (&b"two"[..], f.at(5)));
+    assert_eq!((&*envelope, at), (&b"two"[..], f.at(5)));
     assert_eq!(f.registry.stats().in_flight, 1);
 }
 
@@ -78,7 +84,9 @@ fn the_first_ending_wins() {
     f.registry.reply(1, b"second", f.at(6));
     f.registry.tick(f.at(1000));
     f.registry.close();
-    assert!(matches!(f.poll(1), Poll::Ready(Ending::Reply(value, _)) if value == b"first"));
+    assert!(
+        matches!(f.poll(1), Poll::Ready(Ending::Reply { envelope, .. }) if &*envelope == b"first")
+    );
     let stats = f.registry.stats();
     assert_eq!((stats.answered, stats.duplicate_replies), (1, 1));
     assert_eq!((stats.expired, stats.disconnected), (0, 0));
@@ -169,11 +177,11 @@ fn delivery_reports_decide_between_acknowledged_failed_and_unknown() {
     f.insert(2, 100).unwrap();
     f.insert(3, 100).unwrap();
     f.insert(4, 100).unwrap();
-    f.registry.delivered(1, Delivery::Persisted);
-    f.registry.delivered(2, Delivery::Persisted);
-    f.registry.delivered(3, Delivery::NotPersisted(error()));
-    f.registry.delivered(4, Delivery::Unknown(error()));
-    f.registry.delivered(NO_CALL, Delivery::Persisted);
+    f.delivered(1, Delivery::Persisted);
+    f.delivered(2, Delivery::Persisted);
+    f.delivered(3, Delivery::NotPersisted(error()));
+    f.delivered(4, Delivery::Unknown(error()));
+    f.delivered(NO_CALL, Delivery::Persisted);
     assert!(matches!(f.poll(1), Poll::Ready(Ending::Acknowledged)));
     assert!(matches!(f.poll(3), Poll::Ready(Ending::NotPersisted(_))));
     assert!(f.poll(4).is_pending());
@@ -192,6 +200,26 @@ fn delivery_reports_decide_between_acknowledged_failed_and_unknown() {
 }
 
 #[test]
+fn a_timed_call_learns_when_its_command_was_acknowledged() {
+    let f = Fixture::new(10);
+    for sequence in [1, 2] {
+        f.registry
+            .insert(sequence, f.at(100), REPLY, true, Waker::noop().clone())
+            .unwrap();
+    }
+    f.registry.delivered(1, Delivery::Persisted, || f.at(3));
+    f.registry.reply(1, b"", f.at(5));
+    f.registry.reply(2, b"", f.at(5));
+    f.registry.delivered(2, Delivery::Persisted, || f.at(6));
+    let acknowledged = |ending| match ending {
+        Poll::Ready(Ending::Reply { acknowledged, .. }) => acknowledged,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(acknowledged(f.poll(1)), Some(f.at(3)));
+    assert_eq!(acknowledged(f.poll(2)), None);
+}
+
+#[test]
 fn a_burst_leaves_no_capacity_behind() {
     let f = Fixture::new(usize::MAX);
     for sequence in 0..100_000 {
@@ -201,9 +229,11 @@ fn a_burst_leaves_no_capacity_behind() {
     for sequence in 0..100_000 {
         assert!(f.poll(sequence).is_ready());
     }
-    let table = lock(&f.registry.table);
-    assert!(table.calls.is_empty() && table.deadlines.is_empty());
-    assert!(table.calls.capacity() <= 2 * KEEP_CAPACITY);
+    assert_eq!(f.registry.entries.0.load(Ordering::SeqCst), 0);
+    for shard in &f.registry.shards {
+        let (calls, deadlines) = lock(&shard.0).capacity();
+        assert!(calls <= 128 && deadlines <= 256, "{calls}, {deadlines}");
+    }
 }
 
 #[test]
@@ -264,7 +294,7 @@ fn with_a_task_in_the_registry(act: fn(&Registry)) {
         let later = Instant::now() + Duration::from_secs(1);
         for (sequence, waker) in [(2, Waker::noop().clone()), (1, Waker::from(task))] {
             registry
-                .insert(sequence, later, Awaits::Reply { lane: 0 }, waker)
+                .insert(sequence, later, Awaits::Reply { lane: 0 }, false, waker)
                 .unwrap();
         }
         act(&registry);

@@ -1,0 +1,159 @@
+//! A call whose command was handed over, until its end.
+
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crate::transport::{Record, TransportError};
+use crate::wire::{CallId, Cancel};
+use crate::{Code, Method, Outcome, RpcError};
+
+use super::connection::Bound;
+use super::decode::Answered;
+use super::registry::{Ending, NO_CALL};
+use super::timing::Timing;
+
+/// Guards the registry entry of a sent call. Dropping it before the end cancels the call.
+pub(super) struct Pending {
+    pub(super) bound: Arc<Bound>,
+    pub(super) method: &'static Method,
+    pub(super) id: CallId,
+    pub(super) partition: u32,
+    pub(super) started: Instant,
+    pub(super) deadline: Instant,
+    /// Only of a call that is timed.
+    pub(super) timing: Option<Box<Timing>>,
+    pub(super) ended: bool,
+}
+
+impl Pending {
+    pub(super) fn poll(&mut self, waker: &Waker) -> Poll<Result<Answered, RpcError>> {
+        let connection = &self.bound.connection;
+        let ending = std::task::ready!(connection.registry.poll(self.id.sequence(), waker));
+        self.ended = true;
+        Poll::Ready(match ending {
+            Ending::Reply {
+                envelope,
+                at,
+                acknowledged,
+            } => Ok(Answered {
+                envelope: Some(envelope),
+                at,
+                acknowledged,
+            }),
+            Ending::Acknowledged => {
+                let at = connection.clock.now();
+                Ok(Answered {
+                    envelope: None,
+                    at,
+                    acknowledged: Some(at),
+                })
+            }
+            ending => Err(self.error(ending)),
+        })
+    }
+
+    pub(super) fn time_left(&self) -> Duration {
+        self.deadline
+            .saturating_duration_since(self.bound.connection.clock.now())
+    }
+
+    /// Ends the call although its alarm has not rung.
+    pub(super) fn expire(&self) {
+        self.bound.connection.registry.expire(self.id.sequence());
+    }
+
+    /// The producer has refused the command.
+    pub(super) fn withdraw(&mut self, error: TransportError) -> RpcError {
+        self.ended = true;
+        self.bound.connection.registry.withdraw(self.id.sequence());
+        self.not_persisted(error)
+    }
+
+    fn error(&self, ending: Ending) -> RpcError {
+        let name = self.bound.name(self.method);
+        match ending {
+            Ending::Expired { persisted, trouble } => {
+                let state = match (persisted, trouble) {
+                    (true, _) => {
+                        "its command is in the log: the server is slow, absent or dead; see that \
+                         one runs, or give the call more time"
+                            .to_owned()
+                    }
+                    (false, None) => "the broker has not acknowledged its command yet; see that \
+                                      the brokers can be reached"
+                        .to_owned(),
+                    (false, Some(trouble)) => format!("its command may be in the log: {trouble}"),
+                };
+                let awaited = if self.method.oneway {
+                    "acknowledged"
+                } else {
+                    "answered"
+                };
+                let timeout = self.deadline - self.started;
+                RpcError::new(
+                    Code::DeadlineExceeded,
+                    Outcome::Unknown,
+                    format!("{name} was not {awaited} within {timeout:?}; {state}"),
+                )
+            }
+            Ending::NotPersisted(error) => self.not_persisted(error),
+            Ending::Gap => RpcError::new(
+                Code::Disconnected,
+                Outcome::Unknown,
+                format!(
+                    "topic `{}` lost records while {name} waited for its reply; check the topic's \
+                     retention, and whether it was created anew",
+                    self.bound.results.topic()
+                ),
+            ),
+            Ending::Reply { .. } | Ending::Acknowledged | Ending::Closed => RpcError::new(
+                Code::Disconnected,
+                Outcome::Unknown,
+                format!("the client was closed while {name} was pending"),
+            ),
+        }
+    }
+
+    /// The error of a call whose command certainly isn't in the log.
+    fn not_persisted(&self, error: TransportError) -> RpcError {
+        error
+            .context(format_args!(
+                "the command of {} did not reach topic `{}`",
+                self.bound.name(self.method),
+                self.bound.commands
+            ))
+            .into_rpc(Outcome::NotRun)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let connection = &self.bound.connection;
+        if !connection.registry.forget(self.id.sequence()) || self.method.oneway {
+            return;
+        }
+        let mut value = Vec::with_capacity(64);
+        Cancel {
+            call_id: self.id,
+            service: self.bound.descriptor.name,
+        }
+        .encode(&mut value);
+        // Best effort: if the cancel is lost, the handler's deadline stops it.
+        let _ = connection.producer.produce(
+            Record {
+                topic: &self.bound.commands,
+                partition: self.partition,
+                key: None,
+                value: &value,
+                headers: &[],
+                timestamp_ms: connection.clock.wall_ms(),
+                urgent: false,
+            },
+            NO_CALL,
+        );
+    }
+}
