@@ -149,7 +149,7 @@ impl Timer {
         decode: impl Fn(&[u8]) -> Option<D>,
     ) -> Outcome<Size>
     where
-        T: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + 'static,
     {
         let arguments = rmp_serde::to_vec_named(value)?;
         decode(&arguments).ok_or("the arguments can't be decoded")?;

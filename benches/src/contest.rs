@@ -60,16 +60,21 @@ impl Match {
     pub(crate) fn play(&self, cluster: &Cluster, load: Load) -> Outcome<Round> {
         let mut runs: Vec<Vec<Figures>> = vec![Vec::new(); self.contestants.len()];
         let mut failed: Vec<Skipped> = Vec::new();
-        for _ in 0..self.blocks {
-            for (contestant, runs) in self.contestants.iter().zip(&mut runs) {
-                let name = &contestant.name;
-                if failed.iter().any(|failed| failed.name == *name) {
-                    continue;
+        for block in 0..self.blocks {
+            let mut order: Vec<usize> = (0..self.contestants.len()).collect();
+            if block % 2 == 1 {
+                // A broker that still gets warmer favours no side.
+                order.reverse();
+            }
+            for index in order {
+                let contestant = &self.contestants[index];
+                if runs[index].len() < block {
+                    continue; // It has failed.
                 }
                 match contestant.run(&cluster.brokers, load) {
-                    Ok(figures) => runs.push(figures),
+                    Ok(figures) => runs[index].push(figures),
                     Err(error) => failed.push(Skipped {
-                        name: name.clone(),
+                        name: contestant.name.clone(),
                         reason: error.to_string(),
                     }),
                 }

@@ -1,5 +1,6 @@
 //! Latencies of many calls in a histogram of fixed size.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -46,12 +47,22 @@ impl Latencies {
         self.0.len()
     }
 
-    /// Adds what another process has counted.
-    pub(crate) fn add(&mut self, other: &Sparse) -> Outcome {
-        for &(value, count) in &other.0 {
-            self.0.record_n(value, count)?;
+    /// What another process has counted.
+    pub(crate) fn from_sparse(sparse: &Sparse) -> Outcome<Self> {
+        let mut latencies = Self::new()?;
+        for &(value, count) in &sparse.0 {
+            latencies.0.record_n(value, count)?;
         }
-        Ok(())
+        Ok(latencies)
+    }
+
+    /// All latencies of several together.
+    pub(crate) fn pool(several: impl IntoIterator<Item: Borrow<Self>>) -> Outcome<Self> {
+        let mut pooled = Self::new()?;
+        for one in several {
+            pooled.0.add(&one.borrow().0)?;
+        }
+        Ok(pooled)
     }
 
     pub(crate) fn sparse(&self) -> Sparse {
@@ -112,9 +123,8 @@ mod tests {
     #[test]
     fn what_two_processes_counted_is_pooled_without_loss() {
         let (low, high) = (of([10, 20, 20, 30]), of([20, 50_000, 70_000_000]));
-        let mut pooled = Latencies::new().unwrap();
-        pooled.add(&low.sparse()).unwrap();
-        pooled.add(&high.sparse()).unwrap();
+        let told = [low, high].map(|one| Latencies::from_sparse(&one.sparse()).unwrap());
+        let pooled = Latencies::pool(&told).unwrap();
         assert_eq!(pooled.calls(), 7);
         is_about(pooled.quantile_us(0.5), 20.0);
         is_about(pooled.quantile_us(1.0), 60e6);

@@ -119,8 +119,7 @@ fn measure(cluster: &Cluster, name: &str, rate: u64, data: usize, seconds: f64) 
     line.extend(plan.options());
     let client = spawn(&line, &[rate.to_string()])?;
     let paced: Paced = serde_json::from_str(&last_line(client, &mut server, seconds)?)?;
-    let mut latencies = Latencies::new()?;
-    latencies.add(&paced.latencies)?;
+    let latencies = Latencies::from_sparse(&paced.latencies)?;
     Ok(AtRate {
         offered: rate,
         reached: paced.failed == 0 && paced.calls_per_second >= REACHED * rate as f64,

@@ -5,7 +5,10 @@ use serde::Serialize;
 use crate::contest::Skipped;
 use crate::latencies::{Latencies, Quantiles};
 use crate::measure::{Figures, Outcome};
-use crate::statistics::{Estimate, bootstrap, median};
+use crate::statistics::{Estimate, bootstrap, median, resampled};
+
+/// Fewer than of medians: each adds up histograms.
+const POOLED_RESAMPLES: usize = 1_000;
 
 /// All runs of one load.
 #[derive(Debug, Serialize)]
@@ -22,6 +25,8 @@ struct Entry {
     /// Of the calls of all blocks, where the program tells its latencies.
     pooled: Option<Quantiles>,
     blocks: Vec<Figures>,
+    #[serde(skip)]
+    latencies: Option<Vec<Latencies>>,
 }
 
 /// A contestant against the first one: above 1 is slower, or for calls/s faster.
@@ -34,7 +39,8 @@ struct Ratios {
     p99: Estimate,
     calls_per_second: Estimate,
     cpu_per_call: Estimate,
-    pooled_p99: Option<f64>,
+    /// Over the calls of all blocks.
+    pooled_p99: Option<Estimate>,
 }
 
 impl Round {
@@ -85,13 +91,12 @@ impl Round {
 
 impl Entry {
     fn new(name: String, mut blocks: Vec<Figures>) -> Outcome<Self> {
-        let mut pooled = Some(Latencies::new()?);
-        for figures in &mut blocks {
-            match (&mut pooled, figures.latencies.take()) {
-                (Some(pooled), Some(latencies)) => pooled.add(&latencies)?,
-                _ => pooled = None,
-            }
-        }
+        let latencies: Option<Vec<Latencies>> = blocks
+            .iter_mut()
+            .map(|figures| Some(Latencies::from_sparse(&figures.latencies.take()?)))
+            .map(Option::transpose)
+            .collect::<Outcome<_>>()?;
+        let pooled = latencies.as_ref().map(Latencies::pool).transpose()?;
         let of = |pick: fn(&Figures) -> f64| median(&column(&blocks, pick));
         Ok(Self {
             name,
@@ -107,6 +112,7 @@ impl Entry {
             },
             pooled: pooled.as_ref().map(Latencies::quantiles),
             blocks,
+            latencies,
         })
     }
 
@@ -144,7 +150,7 @@ impl Ratios {
             let ratios: Vec<f64> = pairs.map(|(a, b)| pick(b) / pick(a)).collect();
             bootstrap(&ratios)
         };
-        let pooled = other.pooled.zip(first.pooled);
+        let pooled = first.latencies.as_deref().zip(other.latencies.as_deref());
         Self {
             name: other.name.clone(),
             against: first.name.clone(),
@@ -153,7 +159,7 @@ impl Ratios {
             p99: of(|one| one.p99_us),
             calls_per_second: of(|one| one.calls_per_second),
             cpu_per_call: of(Figures::cpu_us_per_call),
-            pooled_p99: pooled.map(|(other, first)| other.p99_us / first.p99_us),
+            pooled_p99: pooled.map(|(first, other)| pooled_p99(first, other)),
         }
     }
 
@@ -161,7 +167,7 @@ impl Ratios {
         let names = format!("{}/{}", self.name, self.against);
         let print = |what: &str, ratio: &Estimate| {
             println!(
-                "  {names:<20} {what:<9}{:>7.3}  95 %: {:.3} to {:.3}",
+                "  {names:<20} {what:<10}{:>7.3}  95 %: {:.3} to {:.3}",
                 ratio.median, ratio.low, ratio.high,
             );
         };
@@ -170,10 +176,22 @@ impl Ratios {
         print("p99", &self.p99);
         print("calls/s", &self.calls_per_second);
         print("CPU/call", &self.cpu_per_call);
-        if let Some(ratio) = self.pooled_p99 {
-            println!("  {names:<20} {:<9}{ratio:>7.3}  of all calls", "p99");
+        if let Some(ratio) = &self.pooled_p99 {
+            print("p99 (all)", ratio);
         }
     }
+}
+
+/// The ratio of the p99 over all calls; whole blocks are resampled, as their calls belong together.
+fn pooled_p99(first: &[Latencies], other: &[Latencies]) -> Estimate {
+    let blocks = first.len().min(other.len());
+    resampled(blocks, POOLED_RESAMPLES, |chosen| {
+        let p99 = |all: &[Latencies]| {
+            let pooled = Latencies::pool(chosen.iter().map(|&index| &all[index]));
+            pooled.map_or(f64::NAN, |pooled| pooled.quantile_us(0.99))
+        };
+        p99(other) / p99(first)
+    })
 }
 
 fn column(figures: &[Figures], pick: impl Fn(&Figures) -> f64) -> Vec<f64> {

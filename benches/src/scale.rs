@@ -157,17 +157,18 @@ impl Results {
         thread::sleep(Duration::from_secs_f64(self.seconds));
         let after: [f64; 3] = cpu();
 
-        let mut latencies = Latencies::new()?;
+        let mut latencies = Vec::new();
         let (mut rate, mut foreign) = (0.0, 0.0);
         for client in calling {
             let line = last_line(client, &mut served[0], self.seconds)?;
             let scaled: Scaled = serde_json::from_str(&line)?;
             if let Some(sparse) = &scaled.figures.latencies {
-                latencies.add(sparse)?;
+                latencies.push(Latencies::from_sparse(sparse)?);
             }
             rate += scaled.figures.calls_per_second;
             foreign += scaled.foreign_per_reply / clients as f64;
         }
+        let latencies = Latencies::pool(&latencies)?;
         let per_call = |kind: usize| (after[kind] - before[kind]) / (rate * self.seconds);
         // Partitions that one client more shares, and the others.
         let (share, more) = (clients / results_partitions, clients % results_partitions);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 const RESAMPLES: usize = 10_000;
 
-/// A median and the middle 95 % of the medians of its resamples.
+/// A median, or another figure, and the middle 95 % of what its resamples give.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Estimate {
     pub(crate) median: f64,
@@ -24,21 +24,31 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 
 /// The percentile bootstrap of the median. The same values give the same interval.
 pub(crate) fn bootstrap(values: &[f64]) -> Estimate {
+    resampled(values.len(), RESAMPLES, |chosen| {
+        let sample: Vec<f64> = chosen.iter().map(|&index| values[index]).collect();
+        median(&sample)
+    })
+}
+
+/// The percentile bootstrap of any figure that is drawn from the observations with these indices.
+pub(crate) fn resampled(
+    observations: usize,
+    resamples: usize,
+    mut figure: impl FnMut(&[usize]) -> f64,
+) -> Estimate {
     let mut random = fastrand::Rng::with_seed(1);
-    let mut medians: Vec<f64> = (0..RESAMPLES)
+    let all: Vec<usize> = (0..observations).collect();
+    let mut figures: Vec<f64> = (0..resamples)
         .map(|_| {
-            let sample: Vec<f64> = values
-                .iter()
-                .map(|_| values[random.usize(..values.len())])
-                .collect();
-            median(&sample)
+            let chosen: Vec<usize> = all.iter().map(|_| random.usize(..observations)).collect();
+            figure(&chosen)
         })
         .collect();
-    medians.sort_unstable_by(f64::total_cmp);
+    figures.sort_unstable_by(f64::total_cmp);
     Estimate {
-        median: median(values),
-        low: medians[RESAMPLES * 25 / 1_000],
-        high: medians[RESAMPLES * 975 / 1_000],
+        median: figure(&all),
+        low: figures[resamples * 25 / 1_000],
+        high: figures[resamples * 975 / 1_000],
     }
 }
 
