@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_int, c_void};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::{ptr, slice};
 
 use rdkafka::ClientContext;
@@ -14,13 +14,16 @@ use rdkafka::bindings::{
     RD_KAFKA_MSG_F_COPY, rd_kafka_handle_mock_cluster, rd_kafka_header_cnt,
     rd_kafka_header_get_all, rd_kafka_mem_free, rd_kafka_memberid, rd_kafka_message_headers,
     rd_kafka_message_status, rd_kafka_mock_group_initial_rebalance_delay_ms, rd_kafka_msg_status_t,
-    rd_kafka_producev, rd_kafka_resp_err_t, rd_kafka_topic_destroy, rd_kafka_topic_new,
-    rd_kafka_topic_t,
+    rd_kafka_producev, rd_kafka_queue_cb_event_enable, rd_kafka_queue_destroy,
+    rd_kafka_queue_get_main, rd_kafka_queue_t, rd_kafka_resp_err_t, rd_kafka_t,
+    rd_kafka_topic_destroy, rd_kafka_topic_new, rd_kafka_topic_t,
 };
 use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+
+use super::reports::Reports;
 
 /// Whether a record whose delivery ended with an error is certainly not in the log.
 pub(super) fn certainly_not_persisted(message: &BorrowedMessage<'_>) -> bool {
@@ -98,9 +101,59 @@ pub(super) fn form_groups_at_once<C: ClientContext>(client: &Client<C>) {
 /// A producer's client, with handles of the topics that it produces to: without one, librdkafka
 /// looks a topic up for each record, under a lock of the whole client.
 pub(super) struct Sender<C: ProducerContext> {
-    // Dropped before the client, which waits for them.
+    // Both are dropped before the client, which waits for them.
     handles: RwLock<Vec<Handle>>,
+    _alert: Alert,
     client: BaseProducer<C>,
+}
+
+/// Has a producer's thread woken when there is something for it to hear.
+struct Alert {
+    queue: *mut rd_kafka_queue_t,
+    /// What the queue's callback is given.
+    _reports: Arc<Reports>,
+}
+
+// SAFETY: librdkafka's queues may be used, and given back, by any thread.
+unsafe impl Send for Alert {}
+// SAFETY: as above.
+unsafe impl Sync for Alert {}
+
+impl Alert {
+    fn new<C: ClientContext>(client: &Client<C>, reports: Arc<Reports>) -> Self {
+        // SAFETY: the client is alive. The callback is given a pointer that is valid until `drop` has
+        // taken the callback away: the `Arc` is kept until then, and what it holds doesn't move.
+        let queue = unsafe {
+            let queue = rd_kafka_queue_get_main(client.native_ptr());
+            rd_kafka_queue_cb_event_enable(
+                queue,
+                Some(alert),
+                Arc::as_ptr(&reports).cast_mut().cast(),
+            );
+            queue
+        };
+        Self {
+            queue,
+            _reports: reports,
+        }
+    }
+}
+
+impl Drop for Alert {
+    fn drop(&mut self) {
+        // SAFETY: the queue is ours and its client is alive. The callback runs under the queue's
+        // lock, which taking it away takes too: it runs no more after that.
+        unsafe {
+            rd_kafka_queue_cb_event_enable(self.queue, None, ptr::null_mut());
+            rd_kafka_queue_destroy(self.queue);
+        }
+    }
+}
+
+/// Called by librdkafka's threads when something comes into a queue that was empty.
+unsafe extern "C" fn alert(_: *mut rd_kafka_t, reports: *mut c_void) {
+    // SAFETY: it is what `Alert::new` gave, and is alive as long as this may be called.
+    unsafe { &*reports.cast::<Reports>() }.alert();
 }
 
 struct Handle {
@@ -122,9 +175,11 @@ impl Drop for Handle {
 }
 
 impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
-    pub(super) const fn new(client: BaseProducer<C>) -> Self {
+    /// `reports` is alerted when there is something to be heard by polling the client.
+    pub(super) fn new(client: BaseProducer<C>, reports: Arc<Reports>) -> Self {
         Self {
             handles: RwLock::new(Vec::new()),
+            _alert: Alert::new(client.client(), reports),
             client,
         }
     }

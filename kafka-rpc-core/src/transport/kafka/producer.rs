@@ -23,9 +23,6 @@ use crate::transport::{
     TransportErrorKind,
 };
 
-/// How long reports are heard of at once, before it is looked whether anybody still waits for one.
-const PROMPT_ROUND: Duration = Duration::from_millis(5);
-
 /// How long a first connection may take.
 const WARM_UP: Duration = Duration::from_secs(10);
 
@@ -65,7 +62,7 @@ fn run(
         events: Events::new(settings),
         duplicates,
         sink,
-        reports: Reports::default(),
+        reports: Arc::default(),
         windows: Windows::default(),
         batch: Mutex::default(),
         slot: RwLock::new(None),
@@ -109,7 +106,7 @@ fn connect(settings: &Settings, shared: &Arc<Shared>) -> Result<Connected, Trans
     settings
         .producer(shared.duplicates)
         .create_with_context(Deliveries(Arc::clone(shared)))
-        .map(|client| Arc::new(ffi::Sender::new(client)))
+        .map(|client| Arc::new(ffi::Sender::new(client, Arc::clone(&shared.reports))))
         .map_err(|error| errors::from_creation(&error))
 }
 
@@ -185,10 +182,10 @@ struct Shared {
     events: Events,
     duplicates: Duplicates,
     sink: Arc<dyn DeliverySink>,
-    reports: Reports,
+    reports: Arc<Reports>,
     windows: Windows,
-    /// The records that were reported to be in the log, and not yet told.
-    batch: Mutex<Vec<u64>>,
+    /// What travelled with the records that were reported to be in the log, and not yet told.
+    batch: Mutex<Vec<usize>>,
     /// The client, until the handle is closed. Clients refer to this, and this to them: the thread
     /// takes the last one out.
     slot: RwLock<Option<Connected>>,
@@ -205,22 +202,19 @@ impl Shared {
 
     /// Hears reports for a while: as long as somebody waits for one, else what there is by now.
     fn hear(&self, client: &BaseProducer<Deliveries>, lull: &mut Lull) {
-        if self.reports.is_awaited() || self.windows.keep_any() {
-            client.poll(PROMPT_ROUND);
-            return self.tell();
-        }
+        self.reports.attend();
         // A poll takes one event and doesn't tell whether there was one.
         loop {
-            let heard = lock(&self.batch).len();
             client.poll(Duration::ZERO);
-            if lock(&self.batch).len() == heard {
+            if !self.tell() {
                 break;
             }
         }
-        self.tell();
-        self.reports.rest(lull, || {
-            self.windows.keep_any() || self.closed.load(Ordering::Acquire)
-        });
+        self.reports.rest(
+            lull,
+            || self.windows.keep_any(),
+            || self.closed.load(Ordering::Acquire),
+        );
     }
 
     /// Hands a record to the client.
@@ -241,9 +235,9 @@ impl Shared {
         })
     }
 
-    /// A record was reported, which may let others go.
-    fn reported(&self, window: u16) {
-        let failed = self.windows.reported(window, |record, token| {
+    /// Records were reported, which may let others go.
+    fn reported(&self, window: u16, count: usize) {
+        let failed = self.windows.reported(window, count, |record, token| {
             let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
             let sender = slot.as_ref().ok_or_else(closed)?;
             self.send(sender, record, pack(window, record.urgent, token))
@@ -267,15 +261,21 @@ impl Shared {
         }
     }
 
-    /// Tells the reports that were heard.
-    fn tell(&self) {
-        let mut batch = lock(&self.batch);
-        if !batch.is_empty() {
-            self.events.forget();
-            self.sink.persisted(&batch);
-            self.reports.remove(batch.len() as u64);
-            batch.clear();
+    /// Tells the reports that were heard; says whether there were any.
+    fn tell(&self) -> bool {
+        let heard = std::mem::take(&mut *lock(&self.batch));
+        if heard.is_empty() {
+            return false;
         }
+        self.events.forget();
+        // First what others wait for.
+        for batch in heard.chunk_by(|one, next| unpack(*one).0 == unpack(*next).0) {
+            self.reported(unpack(batch[0]).0, batch.len());
+        }
+        let tokens: Vec<u64> = heard.iter().map(|opaque| unpack(*opaque).2).collect();
+        self.sink.persisted(&tokens);
+        self.reports.remove(tokens.len() as u64);
+        true
     }
 
     /// A record that a fatal error ended is only said to be purged; this says why.
@@ -306,7 +306,7 @@ impl ProducerContext for Deliveries {
         let shared = &*self.0;
         let (window, urgent, token) = unpack(opaque);
         match result {
-            Ok(_) if !urgent => lock(&shared.batch).push(token),
+            Ok(_) if !urgent => return lock(&shared.batch).push(opaque),
             Ok(_) => {
                 shared.events.forget();
                 shared.sink.delivered(token, Delivery::Persisted);
@@ -325,7 +325,7 @@ impl ProducerContext for Deliveries {
                 shared.reports.remove(1);
             }
         }
-        shared.reported(window);
+        shared.reported(window, 1);
     }
 }
 
@@ -376,7 +376,10 @@ impl Producer for KafkaProducer {
         let passed = shared.windows.pass(
             &record,
             token,
-            || sender.client().poll(Duration::ZERO),
+            || {
+                sender.client().poll(Duration::ZERO);
+                shared.tell();
+            },
             |window| shared.send(sender, &record, pack(window, record.urgent, token)),
         );
         match passed {

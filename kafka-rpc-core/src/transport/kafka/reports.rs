@@ -4,7 +4,7 @@
 //! A thread that waits inside librdkafka is woken for every request that a broker answers, which at
 //! low rates is one for each record, and each wake-up takes the CPU from a call on its way.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ const DOZES: u32 = 20;
 const AWAKE: u8 = 0;
 const DOZING: u8 = 1;
 const SLEEPING: u8 = 2;
+/// Somebody waits for a report.
+const LISTENING: u8 = 3;
 
 /// Counts the records whose delivery isn't reported yet, and paces the thread that hears of it.
 #[derive(Debug, Default)]
@@ -33,6 +35,8 @@ pub(super) struct Reports {
     awaited: AtomicU64,
     flushing: AtomicUsize,
     state: AtomicU8,
+    /// Something has come since the thread last looked.
+    alerted: AtomicBool,
     lock: Mutex<()>,
     wake: Condvar,
     zero: Condvar,
@@ -54,10 +58,21 @@ impl Reports {
         }
         // The thread says that it dozes before it looks whether a report is awaited, so one of both
         // sees the other.
-        let state = self.state.load(Ordering::SeqCst);
-        if state == SLEEPING || (urgent && state == DOZING) {
-            self.rouse();
+        self.rouse_from(SLEEPING);
+        if urgent {
+            self.rouse_from(DOZING);
         }
+    }
+
+    /// Something came that the thread may hear.
+    pub(super) fn alert(&self) {
+        self.alerted.store(true, Ordering::SeqCst);
+        self.rouse_from(LISTENING);
+    }
+
+    /// The thread looks now: what comes from now on alerts it again.
+    pub(super) fn attend(&self) {
+        self.alerted.store(false, Ordering::SeqCst);
     }
 
     /// So many records were reported, or not taken in the first place.
@@ -103,9 +118,20 @@ impl Reports {
         self.flushing.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Ends the thread's rest, if it rests. Whatever it is to notice has to be there already.
+    /// Has the thread look again whether to listen.
     pub(super) fn rouse_if_resting(&self) {
-        if self.state.load(Ordering::SeqCst) != AWAKE {
+        self.rouse_from(DOZING);
+        self.rouse_from(SLEEPING);
+    }
+
+    /// Ends such a rest; of many who ask for that at once, one wakes the thread.
+    fn rouse_from(&self, rest: u8) {
+        if self.state.load(Ordering::SeqCst) == rest
+            && self
+                .state
+                .compare_exchange(rest, AWAKE, Ordering::SeqCst, Ordering::SeqCst)
+                .is_ok()
+        {
             self.rouse();
         }
     }
@@ -116,8 +142,14 @@ impl Reports {
         self.wake.notify_one();
     }
 
-    /// Rests until it is time to look for reports again, or until `stop` says so.
-    pub(super) fn rest(&self, lull: &mut Lull, stop: impl Fn() -> bool) {
+    /// Rests until it is time to look for reports again: when there is one, if somebody waits for it,
+    /// as `listens` may say too. Doesn't rest if `stop` says so.
+    pub(super) fn rest(
+        &self,
+        lull: &mut Lull,
+        listens: impl Fn() -> bool,
+        stop: impl Fn() -> bool,
+    ) {
         let produced = self.produced.load(Ordering::SeqCst);
         if produced == lull.produced && self.is_zero() {
             lull.dozes = lull.dozes.saturating_add(1);
@@ -131,8 +163,19 @@ impl Reports {
         };
         let guard = lock(&self.lock);
         self.state.store(state, Ordering::SeqCst);
-        let slept = state == SLEEPING && self.produced.load(Ordering::SeqCst) != produced;
-        if !slept && !self.is_awaited() && !stop() {
+        // Whoever changes what is looked at here looks at the state afterwards.
+        let listens = self.is_awaited() || listens();
+        if listens {
+            self.state.store(LISTENING, Ordering::SeqCst);
+        }
+        let missed = if listens {
+            self.alerted.load(Ordering::SeqCst)
+        } else {
+            state == SLEEPING && self.produced.load(Ordering::SeqCst) != produced
+        };
+        if !missed && !stop() {
+            // An alert comes only when a queue was empty before: what was overlooked is found soon.
+            let length = if listens { DOZE } else { length };
             drop(
                 self.wake
                     .wait_timeout(guard, length)

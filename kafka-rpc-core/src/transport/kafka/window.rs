@@ -18,6 +18,9 @@ const FEW: usize = 4;
 /// How many bytes are kept back at most, in all partitions together.
 const MAX_BYTES: usize = 64 << 20;
 
+/// A batch's memory is kept for the next one if it is no more than this.
+const SPARE_BYTES: usize = 1 << 20;
+
 /// The windows of all partitions that a producer has produced to.
 #[derive(Default)]
 pub(super) struct Windows {
@@ -46,6 +49,8 @@ struct State {
     /// Handed to librdkafka, and not reported.
     on_their_way: usize,
     kept: Batch,
+    /// What was kept back is being handed over.
+    releasing: bool,
     /// Memory for the next batch.
     spare: Batch,
 }
@@ -106,12 +111,14 @@ impl Windows {
         sent.map(|()| Passed::Sent)
     }
 
-    /// A record of this window was reported. If it was the last one on its way, those that were kept
-    /// back are handed over by `send`; returns the tokens of those that weren't taken, and why.
+    /// So many records of this window were reported. If they were the last ones on their way, those
+    /// that were kept back are handed over by `send`; returns the tokens of those that weren't taken,
+    /// and why.
     pub(super) fn reported(
         &self,
         number: u16,
-        send: impl FnMut(&Record<'_>, u64) -> Result<(), TransportError>,
+        count: usize,
+        mut send: impl FnMut(&Record<'_>, u64) -> Result<(), TransportError>,
     ) -> Vec<(u64, TransportError)> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         let window = table.windows.get(usize::from(number)).map(Arc::clone);
@@ -119,12 +126,8 @@ impl Windows {
         let Some(window) = window else {
             return Vec::new();
         };
-        let mut state = lock(&window.state);
-        state.on_their_way -= 1;
-        if state.on_their_way > 0 || state.kept.records.is_empty() {
-            return Vec::new();
-        }
-        self.release(&window, &mut state, send)
+        lock(&window.state).on_their_way -= count;
+        self.release(&window, false, &mut send)
     }
 
     /// Hands over everything that is kept back.
@@ -137,8 +140,9 @@ impl Windows {
         drop(table);
         let mut failed = Vec::new();
         for (number, window) in (0..).zip(&windows) {
-            let state = &mut *lock(&window.state);
-            failed.extend(self.release(window, state, |record, token| send(number, record, token)));
+            failed.extend(self.release(window, true, &mut |record, token| {
+                send(number, record, token)
+            }));
         }
         failed
     }
@@ -177,44 +181,40 @@ impl Windows {
         Ok(())
     }
 
+    /// Hands over what is kept back, unless others are on their way; `now`, even then.
     fn release(
         &self,
         window: &Window,
-        state: &mut State,
-        mut send: impl FnMut(&Record<'_>, u64) -> Result<(), TransportError>,
+        now: bool,
+        send: &mut impl FnMut(&Record<'_>, u64) -> Result<(), TransportError>,
     ) -> Vec<(u64, TransportError)> {
-        let spare = std::mem::take(&mut state.spare);
-        let mut batch = std::mem::replace(&mut state.kept, spare);
         let mut failed = Vec::new();
-        let mut rest = &batch.bytes[..];
-        for kept in &batch.records {
-            let key;
-            (key, rest) = rest.split_at(kept.key.unwrap_or(0));
-            let value;
-            (value, rest) = rest.split_at(kept.value);
-            let record = Record {
-                topic: &window.topic,
-                partition: window.partition,
-                key: kept.key.map(|_| key),
-                value,
-                headers: &kept.headers,
-                timestamp_ms: kept.timestamp_ms,
-                urgent: kept.urgent,
+        loop {
+            let batch = {
+                let state = &mut *lock(&window.state);
+                let waits = state.on_their_way > 0 && !now;
+                if state.releasing || waits || state.kept.records.is_empty() {
+                    return failed;
+                }
+                // Later ones are kept until these are handed over, and nobody waits for that.
+                state.releasing = true;
+                state.on_their_way += state.kept.records.len();
+                let spare = std::mem::take(&mut state.spare);
+                std::mem::replace(&mut state.kept, spare)
             };
-            match send(&record, kept.token) {
-                Ok(()) => state.on_their_way += 1,
-                Err(error) => failed.push((kept.token, error)),
-            }
+            let failed_before = failed.len();
+            batch.each(window, |record, token| {
+                if let Err(error) = send(record, token) {
+                    failed.push((token, error));
+                }
+            });
+            self.kept.fetch_sub(batch.records.len(), Ordering::SeqCst);
+            self.bytes.fetch_sub(batch.bytes.len(), Ordering::SeqCst);
+            let state = &mut *lock(&window.state);
+            state.releasing = false;
+            state.on_their_way -= failed.len() - failed_before;
+            state.spare = batch.emptied();
         }
-        self.kept.fetch_sub(batch.records.len(), Ordering::SeqCst);
-        self.bytes.fetch_sub(batch.bytes.len(), Ordering::SeqCst);
-        // A burst's memory isn't kept.
-        if batch.bytes.capacity() <= 1 << 20 {
-            batch.records.clear();
-            batch.bytes.clear();
-            state.spare = batch;
-        }
-        failed
     }
 
     fn of(&self, topic: &str, partition: u32) -> Result<(u16, Arc<Window>), TransportError> {
@@ -259,6 +259,38 @@ impl Windows {
 
 impl State {
     fn is_full(&self) -> bool {
-        self.on_their_way >= FEW || !self.kept.records.is_empty()
+        self.on_their_way >= FEW || self.releasing || !self.kept.records.is_empty()
+    }
+}
+
+impl Batch {
+    /// Calls `visit` with each record and its token, in order.
+    fn each(&self, window: &Window, mut visit: impl FnMut(&Record<'_>, u64)) {
+        let mut rest = &self.bytes[..];
+        for kept in &self.records {
+            let (key, after) = rest.split_at(kept.key.unwrap_or(0));
+            let (value, after) = after.split_at(kept.value);
+            rest = after;
+            let record = Record {
+                topic: &window.topic,
+                partition: window.partition,
+                key: kept.key.map(|_| key),
+                value,
+                headers: &kept.headers,
+                timestamp_ms: kept.timestamp_ms,
+                urgent: kept.urgent,
+            };
+            visit(&record, kept.token);
+        }
+    }
+
+    /// Its memory, unless that is a burst's.
+    fn emptied(mut self) -> Self {
+        if self.bytes.capacity() > SPARE_BYTES {
+            return Self::default();
+        }
+        self.records.clear();
+        self.bytes.clear();
+        self
     }
 }

@@ -21,8 +21,13 @@ fn a_record_arrives_with_everything_that_it_carries() {
         timestamp_ms: 1_700_000_000_123,
         urgent: true,
     };
-    producer.produce(record, crate::transport::MAX_TOKEN).expect("taken");
-    assert!(matches!(heard.delivery(), (crate::transport::MAX_TOKEN, Delivery::Persisted)));
+    producer
+        .produce(record, crate::transport::MAX_TOKEN)
+        .expect("taken");
+    assert!(matches!(
+        heard.delivery(),
+        (crate::transport::MAX_TOKEN, Delivery::Persisted)
+    ));
     assert_eq!(
         listened.record(),
         Read {
