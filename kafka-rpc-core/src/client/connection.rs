@@ -14,6 +14,7 @@ use crate::{Code, Descriptor, Method, Operation, Outcome, RpcError, ServiceClien
 
 use super::binding::Binding;
 use super::builder::{ClientBuilder, Options};
+use super::company::Company;
 use super::listener::{Replies, Reports};
 use super::registry::Registry;
 use super::stats::ClientStats;
@@ -82,6 +83,7 @@ pub(crate) struct Connection {
     pub(super) producer: Arc<dyn Producer>,
     pub(super) options: Options,
     pub(super) testing: Testing,
+    pub(super) company: Company,
     transport: Arc<dyn Transport>,
     instance: [u8; 8],
     next: AtomicU64,
@@ -176,6 +178,7 @@ impl Connection {
                 producer,
                 options,
                 testing: Testing::default(),
+                company: Company::default(),
                 transport,
                 instance,
                 next: AtomicU64::new(1),

@@ -8,6 +8,7 @@
 mod binding;
 mod builder;
 mod call;
+mod company;
 mod connection;
 mod decode;
 mod listener;

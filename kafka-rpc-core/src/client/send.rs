@@ -137,6 +137,8 @@ impl Request {
             timestamp_ms: connection.clock.wall_ms(),
             urgent: method.oneway || asked,
         };
+        let in_flight = connection.registry.in_flight();
+        connection.company.expect(in_flight, &connection.producer);
         if let Err(error) = connection.producer.produce(record, id.sequence()) {
             return Err(pending.withdraw(error));
         }

@@ -34,8 +34,8 @@ impl Member {
 
     /// What hasn't been started is left to the next owner; what runs may go on for the grace period.
     fn revoked(self: &Arc<Self>, partitions: &[u32], release: Release) {
-        // What is released waits for these.
-        self.held.flush(&self.shared.outbox);
+        // What is to be released waits for these.
+        self.shared.outbox.release();
         let release = Arc::new(Mutex::new(release));
         let now = self.shared.clock.now();
         let mut effects = Effects::default();
@@ -210,7 +210,7 @@ impl GroupSink for GroupRelay {
 
     fn flush(&self) {
         if let Some(member) = self.0.upgrade() {
-            member.held.flush(&member.shared.outbox);
+            member.shared.outbox.release();
         }
     }
 

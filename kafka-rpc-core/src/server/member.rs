@@ -14,7 +14,6 @@ use super::clock_offsets::ClockOffsets;
 use super::context::{Context, Reason};
 use super::dedupe::{Bounds, Dedupe};
 use super::events::{Event, Throttle};
-use super::held::Held;
 use super::outbox::{Outbox, Outgoing, Unsent};
 use super::parking::Parked;
 use super::partitions::{Hold, Partitions, Ticket};
@@ -57,7 +56,6 @@ pub(super) struct Member {
     pub(super) admission: Admission,
     membership: OnceLock<Arc<dyn Membership>>,
     pub(super) unsent: Unsent,
-    pub(super) held: Held,
     pub(super) state: Mutex<State>,
     /// A handler runs on the thread that read its command.
     pub(super) inline: AtomicBool,
@@ -180,7 +178,6 @@ impl Member {
             admission,
             membership: OnceLock::new(),
             unsent: Unsent::default(),
-            held: Held::default(),
             state: Mutex::new(State {
                 partitions: Partitions::default(),
                 schedule: Schedule::new(concurrency),

@@ -15,7 +15,6 @@ mod dedupe;
 mod drain;
 mod events;
 mod handling;
-mod held;
 mod inline;
 mod intake;
 mod member;

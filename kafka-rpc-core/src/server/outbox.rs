@@ -216,6 +216,20 @@ impl Outbox {
         }
     }
 
+    /// Holds replies back from now on, so that they go together, until `release`.
+    pub(super) fn hold(&self) {
+        if let Some(producer) = self.producer.get() {
+            producer.hold();
+        }
+    }
+
+    /// Lets replies go that were held back.
+    pub(super) fn release(&self) {
+        if let Some(producer) = self.producer.get() {
+            producer.release();
+        }
+    }
+
     /// Sends again what is due, and says when the next is.
     pub(super) fn tick(&self, now: Instant) -> Option<Instant> {
         loop {

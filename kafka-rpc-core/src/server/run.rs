@@ -298,12 +298,12 @@ impl Run {
             member.start_ready(state, now, &mut effects);
         }
         if let Some(outgoing) = send {
-            let outbox = &member.shared.outbox;
+            // The next command may be at hand, and its reply should go with this one: were this one sent
+            // at once, the others would wait until the broker has acknowledged it.
             if inline {
-                member.held.push(outgoing, now, outbox);
-            } else {
-                outbox.send(outgoing);
+                member.shared.outbox.hold();
             }
+            member.shared.outbox.send(outgoing);
         }
         member.apply(effects);
     }

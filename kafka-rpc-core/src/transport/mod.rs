@@ -169,6 +169,15 @@ pub trait Producer: Send + Sync {
     /// The queue is full, the record is too large, or the producer is closed.
     fn produce(&self, record: Record<'_>, token: u64) -> Result<(), TransportError>;
 
+    /// Holds records back from now on, so that those of one moment go together, until `release`, but
+    /// for some milliseconds at most. Says whether it does; by default it doesn't.
+    fn hold(&self) -> bool {
+        false
+    }
+
+    /// Lets records go that were held back.
+    fn release(&self) {}
+
     /// Done when nothing is outstanding, or after `patience`.
     fn flush(&self, patience: Duration) -> BoxFuture<()>;
 }

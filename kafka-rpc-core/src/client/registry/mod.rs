@@ -275,6 +275,11 @@ impl Registry {
         (lock(&shard.0), sequence / COUNT)
     }
 
+    /// How many calls have an entry.
+    pub(super) fn in_flight(&self) -> usize {
+        self.entries.0.load(Ordering::Relaxed)
+    }
+
     /// Counts one more entry, unless there are as many as may be.
     fn admit(&self) -> bool {
         // Not added first and taken back: that would refuse others for a moment.

@@ -203,6 +203,10 @@ impl Shared {
     /// Hears reports for a while: as long as somebody waits for one, else what there is by now.
     fn hear(&self, client: &BaseProducer<Deliveries>, lull: &mut Lull) {
         self.reports.attend();
+        // Whoever held records back may be held up itself.
+        if lull.was_held(self.windows.is_held()) {
+            self.unhold();
+        }
         // A poll takes one event and doesn't tell whether there was one.
         loop {
             client.poll(Duration::ZERO);
@@ -237,12 +241,30 @@ impl Shared {
 
     /// Records were reported, which may let others go.
     fn reported(&self, window: u16, count: usize) {
+        let sender = self.client();
         let failed = self.windows.reported(window, count, |record, token| {
-            let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
-            let sender = slot.as_ref().ok_or_else(closed)?;
+            let sender = sender.as_ref().ok_or_else(closed)?;
             self.send(sender, record, pack(window, record.urgent, token))
         });
         self.not_taken(failed);
+    }
+
+    /// Ends the holding back.
+    fn unhold(&self) {
+        let sender = self.client();
+        // What is heard now lets more go, and spares the thread from being woken for it.
+        if let Some(sender) = &sender {
+            sender.client().poll(Duration::ZERO);
+            self.tell();
+        }
+        let failed = self.windows.unhold(|window, record, token| {
+            let sender = sender.as_ref().ok_or_else(closed)?;
+            self.send(sender, record, pack(window, record.urgent, token))
+        });
+        self.not_taken(failed);
+        if self.windows.keep_any() {
+            self.reports.rouse_if_resting();
+        }
     }
 
     /// Lets everything go that is kept back.
@@ -369,8 +391,8 @@ struct KafkaProducer(Arc<Shared>);
 impl Producer for KafkaProducer {
     fn produce(&self, record: Record<'_>, token: u64) -> Result<(), TransportError> {
         let shared = &*self.0;
-        let slot = shared.slot.read().unwrap_or_else(PoisonError::into_inner);
-        let sender = slot.as_ref().ok_or_else(closed)?;
+        // Cloned, since what is heard meanwhile may look for the client, too.
+        let sender = shared.client().ok_or_else(closed)?;
         // Counted first: the report may come before `send` returns.
         shared.reports.add(record.urgent);
         let passed = shared.windows.pass(
@@ -380,12 +402,19 @@ impl Producer for KafkaProducer {
                 sender.client().poll(Duration::ZERO);
                 shared.tell();
             },
-            |window| shared.send(sender, &record, pack(window, record.urgent, token)),
+            |window| shared.send(&sender, &record, pack(window, record.urgent, token)),
         );
         match passed {
             Ok(Passed::Sent) => Ok(()),
             Ok(Passed::Kept) => {
                 shared.reports.rouse_if_resting();
+                Ok(())
+            }
+            Ok(Passed::Held(window)) => {
+                // It may have been released just before this record was kept.
+                if !shared.windows.is_held() {
+                    shared.reported(window, 0);
+                }
                 Ok(())
             }
             Err(error) => {
@@ -395,7 +424,17 @@ impl Producer for KafkaProducer {
         }
     }
 
+    fn hold(&self) -> bool {
+        self.0.windows.hold();
+        true
+    }
+
+    fn release(&self) {
+        self.0.unhold();
+    }
+
     fn flush(&self, patience: Duration) -> BoxFuture<()> {
+        self.0.unhold();
         let shared = Arc::clone(&self.0);
         if shared.reports.is_zero() {
             return Box::pin(async {});

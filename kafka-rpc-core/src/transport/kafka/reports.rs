@@ -47,6 +47,14 @@ pub(super) struct Reports {
 pub(super) struct Lull {
     produced: u64,
     dozes: u32,
+    held: bool,
+}
+
+impl Lull {
+    /// Whether records are held back now and were in the round before, too.
+    pub(super) fn was_held(&mut self, held: bool) -> bool {
+        std::mem::replace(&mut self.held, held) && held
+    }
 }
 
 impl Reports {
@@ -154,7 +162,8 @@ impl Reports {
         if produced == lull.produced && self.is_zero() {
             lull.dozes = lull.dozes.saturating_add(1);
         } else {
-            *lull = Lull { produced, dozes: 0 };
+            lull.produced = produced;
+            lull.dozes = 0;
         }
         let (state, length) = if lull.dozes > DOZES {
             (SLEEPING, SLEEP)

@@ -5,7 +5,7 @@
 //! broker as much as a hundred records do. What is kept here goes as one batch, at the moment at
 //! which the last acknowledgement comes.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::sync::lock;
@@ -25,6 +25,8 @@ const SPARE_BYTES: usize = 1 << 20;
 #[derive(Default)]
 pub(super) struct Windows {
     table: RwLock<Table>,
+    /// Everything is kept back.
+    held: AtomicBool,
     /// How many records are kept back, and their bytes.
     kept: AtomicUsize,
     bytes: AtomicUsize,
@@ -74,7 +76,10 @@ struct Kept {
 /// What became of a record that was given to a window.
 pub(super) enum Passed {
     Sent,
+    /// It waits for a report.
     Kept,
+    /// It was kept back in the window with this number only because everything is.
+    Held(u16),
 }
 
 impl Windows {
@@ -92,6 +97,10 @@ impl Windows {
     ) -> Result<Passed, TransportError> {
         let (number, window) = self.of(record.topic, record.partition)?;
         let mut state = lock(&window.state);
+        if self.is_held() {
+            self.keep(&mut state, record, token)?;
+            return Ok(Passed::Held(number));
+        }
         if state.is_full() && state.kept.records.is_empty() {
             drop(state);
             look();
@@ -111,8 +120,8 @@ impl Windows {
         sent.map(|()| Passed::Sent)
     }
 
-    /// So many records of this window were reported. If they were the last ones on their way, those
-    /// that were kept back are handed over by `send`; returns the tokens of those that weren't taken,
+    /// So many records of this window were reported. If few are left on their way, those that were
+    /// kept back are handed over by `send`; returns the tokens of those that weren't taken,
     /// and why.
     pub(super) fn reported(
         &self,
@@ -130,17 +139,43 @@ impl Windows {
         self.release(&window, false, &mut send)
     }
 
+    /// Keeps everything back from now on.
+    pub(super) fn hold(&self) {
+        self.held.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held.load(Ordering::SeqCst)
+    }
+
+    /// Ends [`hold`](Self::hold), and hands over what needn't wait for reports.
+    pub(super) fn unhold(
+        &self,
+        mut send: impl FnMut(u16, &Record<'_>, u64) -> Result<(), TransportError>,
+    ) -> Vec<(u64, TransportError)> {
+        if !self.held.swap(false, Ordering::SeqCst) {
+            return Vec::new();
+        }
+        self.release_each(false, &mut send)
+    }
+
     /// Hands over everything that is kept back.
     pub(super) fn release_all(
         &self,
         mut send: impl FnMut(u16, &Record<'_>, u64) -> Result<(), TransportError>,
     ) -> Vec<(u64, TransportError)> {
+        self.release_each(true, &mut send)
+    }
+
+    fn release_each(
+        &self,
+        now: bool,
+        send: &mut impl FnMut(u16, &Record<'_>, u64) -> Result<(), TransportError>,
+    ) -> Vec<(u64, TransportError)> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let windows = table.windows.clone();
-        drop(table);
         let mut failed = Vec::new();
-        for (number, window) in (0..).zip(&windows) {
-            failed.extend(self.release(window, true, &mut |record, token| {
+        for (number, window) in (0..).zip(&table.windows) {
+            failed.extend(self.release(window, now, &mut |record, token| {
                 send(number, record, token)
             }));
         }
@@ -181,7 +216,7 @@ impl Windows {
         Ok(())
     }
 
-    /// Hands over what is kept back, unless others are on their way; `now`, even then.
+    /// Hands over what is kept back, unless too many are on their way; `now`, even then.
     fn release(
         &self,
         window: &Window,
@@ -192,7 +227,7 @@ impl Windows {
         loop {
             let batch = {
                 let state = &mut *lock(&window.state);
-                let waits = state.on_their_way > 0 && !now;
+                let waits = state.on_their_way >= FEW && !now;
                 if state.releasing || waits || state.kept.records.is_empty() {
                     return failed;
                 }
