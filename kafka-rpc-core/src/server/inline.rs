@@ -14,7 +14,7 @@ use super::member::{Member, Run};
 use crate::transport::Work;
 
 /// Handlers that take no longer are quick: another thread would hardly save time.
-const QUICK: Duration = Duration::from_micros(20);
+const QUICK: Duration = Duration::from_micros(50);
 
 /// One that takes so long held others up.
 const SLOW: Duration = Duration::from_millis(1);

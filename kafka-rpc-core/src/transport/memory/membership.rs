@@ -152,8 +152,11 @@ async fn run(
                 heard = true;
                 let full = batch.len() == BATCH;
                 for stored in batch.drain(..) {
-                    if let Some(work) = sink.record(stored.incoming(partition)) {
-                        work.run();
+                    match sink.record(stored.incoming(partition)) {
+                        None => {}
+                        // Others wait for this thread anyway, whatever the work is done by.
+                        Some(work) if shared.executor.has_one_thread() => work.run(),
+                        Some(work) => drop(shared.executor.spawn(async { work.run() })),
                     }
                 }
                 sink.flush();

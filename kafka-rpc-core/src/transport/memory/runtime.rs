@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, Timeout};
 
@@ -63,6 +63,11 @@ impl Executor {
     pub(super) fn wall_us(&self) -> i64 {
         let elapsed = self.now().saturating_duration_since(self.start);
         WALL_START_US + i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX / 2)
+    }
+
+    /// Whether all tasks run on one thread.
+    pub(super) fn has_one_thread(&self) -> bool {
+        self.handle.runtime_flavor() == RuntimeFlavor::CurrentThread
     }
 
     pub(super) fn spawn<T: Send + 'static>(
