@@ -293,7 +293,8 @@ fn common_config(plan: &Plan) -> ClientConfig {
     config
 }
 
-fn producer_config(plan: &Plan) -> ClientConfig {
+/// Of the caller; replies needn't be idempotent.
+pub(crate) fn producer_config(plan: &Plan) -> ClientConfig {
     let mut config = common_config(plan);
     config
         .set("linger.ms", "0")
@@ -307,7 +308,7 @@ fn producer_config(plan: &Plan) -> ClientConfig {
     config
 }
 
-fn consumer_config(plan: &Plan) -> ClientConfig {
+pub(crate) fn consumer_config(plan: &Plan) -> ClientConfig {
     let mut config = common_config(plan);
     config
         .set("enable.auto.commit", "false")

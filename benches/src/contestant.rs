@@ -17,7 +17,7 @@ use crate::peers;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The contestants that are this program.
-const OWN: [&str; 3] = ["bare", "rpc", "rpc-throughput"];
+const OWN: [&str; 4] = ["bare", "by-hand", "rpc", "rpc-throughput"];
 
 #[derive(Debug)]
 pub(crate) struct Contestant {

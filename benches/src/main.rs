@@ -4,6 +4,7 @@
 //! its first two words what to be, so that neither side shares anything with the other.
 
 mod bare;
+mod by_hand;
 mod cluster;
 mod codec;
 mod contest;
@@ -44,7 +45,8 @@ const USAGE: &str =
 
   pairs       latency and throughput side by side with the bare librdkafka pair (the default)
                 --contestants bare,rpc  who takes part, the first being the measure; there are
-                                        bare, rpc, rpc-throughput, franz-go, spring and nats
+                                        bare, by-hand, rpc, rpc-throughput,
+                                        franz-go, spring and nats
                 --in-flight 1,64,1024   --blocks 15   --seconds 4   --warm-up 6   --data-bytes 64
   payloads    the same for several sizes of data
                 --sizes 64,1024,16384,262144   --in-flight 1,64   --blocks 7   --seconds 3
@@ -83,6 +85,8 @@ fn run(words: &[&str]) -> Outcome {
     match *words {
         ["bare", "server", ref plan @ ..] => bare::server(&Plan::parse(plan)?),
         ["bare", "client", ref plan @ ..] => bare::client(&Plan::parse(plan)?),
+        ["by-hand", "server", ref plan @ ..] => by_hand::server(&Plan::parse(plan)?),
+        ["by-hand", "client", ref plan @ ..] => by_hand::client(&Plan::parse(plan)?),
         [name @ ("rpc" | "rpc-throughput"), side, ref plan @ ..] => side_of_rpc(name, side, plan),
         ["--help" | "-h" | "help"] => {
             println!("{USAGE}");
