@@ -15,15 +15,13 @@ use rdkafka::bindings::{
     rd_kafka_header_get_all, rd_kafka_mem_free, rd_kafka_memberid, rd_kafka_message_headers,
     rd_kafka_message_status, rd_kafka_mock_group_initial_rebalance_delay_ms, rd_kafka_msg_status_t,
     rd_kafka_producev, rd_kafka_queue_cb_event_enable, rd_kafka_queue_destroy,
-    rd_kafka_queue_get_main, rd_kafka_queue_t, rd_kafka_resp_err_t, rd_kafka_t,
-    rd_kafka_topic_destroy, rd_kafka_topic_new, rd_kafka_topic_t,
+    rd_kafka_queue_get_consumer, rd_kafka_queue_get_main, rd_kafka_queue_length, rd_kafka_queue_t,
+    rd_kafka_resp_err_t, rd_kafka_t, rd_kafka_topic_destroy, rd_kafka_topic_new, rd_kafka_topic_t,
 };
 use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
-
-use super::reports::Reports;
 
 /// Whether a record whose delivery ended with an error is certainly not in the log.
 pub(super) fn certainly_not_persisted(message: &BorrowedMessage<'_>) -> bool {
@@ -107,11 +105,17 @@ pub(super) struct Sender<C: ProducerContext> {
     client: BaseProducer<C>,
 }
 
-/// Has a producer's thread woken when there is something for it to hear.
-struct Alert {
+/// Is told that something came into a queue that was empty, by one of librdkafka's threads, which
+/// holds the queue's lock: it must only wake others.
+pub(super) trait Alerted: Send + Sync {
+    fn alert(&self);
+}
+
+/// Has someone alerted when something comes into a client's queue.
+pub(super) struct Alert {
     queue: *mut rd_kafka_queue_t,
-    /// What the queue's callback is given.
-    _reports: Arc<Reports>,
+    /// What the queue's callback is given; boxed, so that it stays where it is.
+    _target: Box<Arc<dyn Alerted>>,
 }
 
 // SAFETY: librdkafka's queues may be used, and given back, by any thread.
@@ -120,22 +124,48 @@ unsafe impl Send for Alert {}
 unsafe impl Sync for Alert {}
 
 impl Alert {
-    fn new<C: ClientContext>(client: &Client<C>, reports: Arc<Reports>) -> Self {
-        // SAFETY: the client is alive. The callback is given a pointer that is valid until `drop` has
-        // taken the callback away: the `Arc` is kept until then, and what it holds doesn't move.
-        let queue = unsafe {
-            let queue = rd_kafka_queue_get_main(client.native_ptr());
+    /// On the queue that a producer is polled for. To be dropped before the client.
+    fn on_main<C: ClientContext>(client: &Client<C>, target: Arc<dyn Alerted>) -> Self {
+        // SAFETY: the client is alive.
+        Self::new(
+            unsafe { rd_kafka_queue_get_main(client.native_ptr()) },
+            target,
+        )
+    }
+
+    /// On the queue that a consumer is polled for. To be dropped before the client.
+    pub(super) fn on_consumer<C: ClientContext>(
+        client: &Client<C>,
+        target: Arc<dyn Alerted>,
+    ) -> Self {
+        // SAFETY: the client is alive, and every consumer has a queue.
+        Self::new(
+            unsafe { rd_kafka_queue_get_consumer(client.native_ptr()) },
+            target,
+        )
+    }
+
+    fn new(queue: *mut rd_kafka_queue_t, target: Arc<dyn Alerted>) -> Self {
+        let target = Box::new(target);
+        // SAFETY: the queue is ours. The callback is given a pointer that is valid until `drop` has
+        // taken the callback away.
+        unsafe {
             rd_kafka_queue_cb_event_enable(
                 queue,
                 Some(alert),
-                Arc::as_ptr(&reports).cast_mut().cast(),
+                ptr::from_ref(&*target).cast_mut().cast(),
             );
-            queue
-        };
+        }
         Self {
             queue,
-            _reports: reports,
+            _target: target,
         }
+    }
+
+    /// Whether nothing is in the queue.
+    pub(super) fn is_empty(&self) -> bool {
+        // SAFETY: the queue is ours.
+        unsafe { rd_kafka_queue_length(self.queue) == 0 }
     }
 }
 
@@ -151,9 +181,9 @@ impl Drop for Alert {
 }
 
 /// Called by librdkafka's threads when something comes into a queue that was empty.
-unsafe extern "C" fn alert(_: *mut rd_kafka_t, reports: *mut c_void) {
+unsafe extern "C" fn alert(_: *mut rd_kafka_t, target: *mut c_void) {
     // SAFETY: it is what `Alert::new` gave, and is alive as long as this may be called.
-    unsafe { &*reports.cast::<Reports>() }.alert();
+    unsafe { &*target.cast::<Arc<dyn Alerted>>() }.alert();
 }
 
 struct Handle {
@@ -175,11 +205,11 @@ impl Drop for Handle {
 }
 
 impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
-    /// `reports` is alerted when there is something to be heard by polling the client.
-    pub(super) fn new(client: BaseProducer<C>, reports: Arc<Reports>) -> Self {
+    /// `alerted` is when there is something to be heard by polling the client.
+    pub(super) fn new(client: BaseProducer<C>, alerted: Arc<dyn Alerted>) -> Self {
         Self {
             handles: RwLock::new(Vec::new()),
-            _alert: Alert::new(client.client(), reports),
+            _alert: Alert::on_main(client.client(), alerted),
             client,
         }
     }

@@ -12,6 +12,7 @@ use super::blocking::{self, Reply};
 use super::clients::Settings;
 use super::events::Events;
 use super::latch::Latch;
+use super::runner::{More, Read, Running};
 use super::topics::{self, Lookup};
 use super::{errors, ffi};
 use crate::transport::{
@@ -20,6 +21,9 @@ use crate::transport::{
 
 /// How long one poll waits: how soon the thread notices that it is to stop.
 const ROUND: Duration = Duration::from_millis(100);
+
+/// How many records a task reads before it lets others go first.
+const BATCH: usize = 256;
 
 /// How long the start of a listener may take.
 const START_PATIENCE: Duration = Duration::from_secs(10);
@@ -35,30 +39,49 @@ pub(super) fn open(
     sink: Arc<dyn ListenerSink>,
 ) -> BoxFuture<Result<Box<dyn Listener>, TransportError>> {
     let (settings, topic) = (Arc::clone(settings), topic.to_owned());
+    // Whoever listens waits for replies here, most likely.
+    let runtime = tokio::runtime::Handle::try_current().ok();
     blocking::start("kafka-rpc-listener", move |reply: Reply<_>| {
-        let mut reader = match Reader::start(&settings, &topic, partition, sink) {
+        let reader = match Reader::start(&settings, &topic, partition, sink) {
             Ok(reader) => reader,
             Err(error) => return drop(reply.send(Err(error))),
         };
-        let handle: Box<dyn Listener> = Box::new(Handle(Arc::clone(&reader.stop)));
+        let stop = Arc::clone(&reader.stop);
+        let running = Running::new(reader);
+        running.edit(|reader| {
+            let alerted = Arc::downgrade(&running);
+            reader.alert = Some(ffi::Alert::on_consumer(
+                reader.consumer.client(),
+                Arc::new(alerted),
+            ));
+        });
+        if let Some(runtime) = runtime {
+            runtime.spawn(running.task());
+        }
+        let handle: Box<dyn Listener> = Box::new(Handle(Arc::clone(&stop), Arc::clone(&running)));
         // Where nobody waits any more, the handle is dropped here, and the loop ends at once.
         drop(reply.send(Ok(handle)));
-        reader.run();
         // The consumer's teardown blocks; it happens here, on the consumer's own thread.
+        running.watch(|| stop.is_open(), Reader::attend);
     })
 }
 
-struct Handle(Arc<Latch>);
+struct Handle(Arc<Latch>, Arc<Running<Reader>>);
 
 impl Listener for Handle {}
 
 impl Drop for Handle {
     fn drop(&mut self) {
         self.0.open();
+        self.1.ring();
     }
 }
 
 struct Reader {
+    // Dropped before the consumer, whose queue it is on.
+    alert: Option<ffi::Alert>,
+    /// What the task that reads came upon.
+    failed: Option<KafkaError>,
     consumer: BaseConsumer<Events>,
     events: Events,
     settings: Arc<Settings>,
@@ -97,6 +120,8 @@ impl Reader {
             ));
         }
         let mut reader = Self {
+            alert: None,
+            failed: None,
             consumer,
             events,
             settings: Arc::clone(settings),
@@ -157,21 +182,21 @@ impl Reader {
         Ok(())
     }
 
-    fn run(&mut self) {
-        while !self.stop.is_open() {
-            let failed = match self.consumer.poll(ROUND) {
-                None => continue,
-                Some(Ok(message)) => {
-                    let next = message.offset() + 1;
-                    deliver(&message, |record| self.sink.record(record));
-                    self.next = next;
-                    continue;
-                }
-                // There is nothing to read at the moment.
-                Some(Err(KafkaError::PartitionEOF(_))) => continue,
-                Some(Err(error)) => error,
-            };
-            self.handle(&failed);
+    /// One round of reading on the listener's own thread.
+    fn attend(&mut self) {
+        if let Some(error) = self.failed.take() {
+            return self.handle(&error);
+        }
+        match self.consumer.poll(ROUND) {
+            None => {}
+            Some(Ok(message)) => {
+                let next = message.offset() + 1;
+                deliver(&message, |record| self.sink.record(record));
+                self.next = next;
+            }
+            // There is nothing to read at the moment.
+            Some(Err(KafkaError::PartitionEOF(_))) => {}
+            Some(Err(error)) => self.handle(&error),
         }
     }
 
@@ -241,6 +266,29 @@ impl Reader {
         lookup
             .watermarks(&self.topic, self.partition, QUESTION)
             .map(Some)
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self) -> More {
+        for _ in 0..BATCH {
+            match self.consumer.poll(Duration::ZERO) {
+                Some(Ok(message)) => {
+                    let next = message.offset() + 1;
+                    deliver(&message, |record| self.sink.record(record));
+                    self.next = next;
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(Err(error)) => {
+                    self.failed = Some(error);
+                    return More::Trouble;
+                }
+                // An event that is no record ends a poll, too.
+                None if self.alert.as_ref().is_none_or(ffi::Alert::is_empty) => return More::No,
+                None => {}
+            }
+        }
+        More::Yes
     }
 }
 

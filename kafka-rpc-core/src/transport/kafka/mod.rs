@@ -21,6 +21,7 @@ mod producer;
 mod profile;
 mod rebalance;
 mod reports;
+mod runner;
 mod settings;
 mod topics;
 mod turn;

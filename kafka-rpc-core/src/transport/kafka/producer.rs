@@ -106,7 +106,7 @@ fn connect(settings: &Settings, shared: &Arc<Shared>) -> Result<Connected, Trans
     settings
         .producer(shared.duplicates)
         .create_with_context(Deliveries(Arc::clone(shared)))
-        .map(|client| Arc::new(ffi::Sender::new(client, Arc::clone(&shared.reports))))
+        .map(|client| Arc::new(ffi::Sender::new(client, Arc::clone(&shared.reports) as _)))
         .map_err(|error| errors::from_creation(&error))
 }
 

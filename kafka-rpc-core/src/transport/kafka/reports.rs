@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::ffi::Alerted;
 use crate::sync::lock;
 
 /// How late a report is told that nobody waits for.
@@ -70,12 +71,6 @@ impl Reports {
         if urgent {
             self.rouse_from(DOZING);
         }
-    }
-
-    /// Something came that the thread may hear.
-    pub(super) fn alert(&self) {
-        self.alerted.store(true, Ordering::SeqCst);
-        self.rouse_from(LISTENING);
     }
 
     /// The thread looks now: what comes from now on alerts it again.
@@ -192,5 +187,12 @@ impl Reports {
             );
         }
         self.state.store(AWAKE, Ordering::SeqCst);
+    }
+}
+
+impl Alerted for Reports {
+    fn alert(&self) {
+        self.alerted.store(true, Ordering::SeqCst);
+        self.rouse_from(LISTENING);
     }
 }
