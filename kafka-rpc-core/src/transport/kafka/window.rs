@@ -19,7 +19,7 @@ const FEW: usize = 4;
 const MAX_BYTES: usize = 64 << 20;
 
 /// A batch's memory is kept for the next one if it is no more than this.
-const SPARE_BYTES: usize = 1 << 20;
+const SPARE_BYTES: usize = 64 << 10;
 
 /// The windows of all partitions that a producer has produced to.
 #[derive(Default)]
