@@ -146,8 +146,11 @@ fn undecodable(name: &str, error: &rmp_serde::decode::Error) -> Failure {
     Failure::Arguments(format!("argument `{name}`: {error}"))
 }
 
+/// What a buffer holds at first: a small answer, and the reply around it.
+const ANSWER_CAPACITY: usize = 224;
+
 fn encode<T: Serialize + 'static>(value: &T) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::with_capacity(64);
+    let mut bytes = Vec::with_capacity(ANSWER_CAPACITY);
     let encoded = match Whole::of(value) {
         Some(whole) => encode_into(&mut bytes, &whole),
         None => encode_into(&mut bytes, value),

@@ -80,11 +80,18 @@ impl Outgoing {
     }
 }
 
-/// These replies are in the log, or won't ever be.
+/// This reply is in the log, or won't ever be.
+fn settle_one(outgoing: Outgoing) {
+    let (member, ticket) = (Arc::clone(&outgoing.member), outgoing.ticket);
+    // Counted no longer before its member looks whether it has room again.
+    drop(outgoing);
+    member.settle(std::iter::once(ticket));
+}
+
+/// These replies are in the log.
 fn settle(outgoing: Vec<Outgoing>) {
     let settled: Vec<_> = outgoing
         .into_iter()
-        // Counted no longer before its member looks whether it has room again.
         .map(|outgoing| (Arc::clone(&outgoing.member), outgoing.ticket))
         .collect();
     for batch in settled.chunk_by(|(one, _), (next, _)| Arc::ptr_eq(one, next)) {
@@ -267,6 +274,9 @@ impl Outbox {
     }
 
     fn persisted(&self, tokens: &[u64]) {
+        if let [token] = tokens {
+            return self.delivered(*token, Delivery::Persisted);
+        }
         let mut settled = Vec::with_capacity(tokens.len());
         {
             let state = &mut *lock(&self.state);
@@ -282,7 +292,7 @@ impl Outbox {
 
     fn ended(&self, outgoing: Outgoing, delivery: Delivery) {
         match delivery {
-            Delivery::Persisted => settle(vec![outgoing]),
+            Delivery::Persisted => settle_one(outgoing),
             Delivery::NotPersisted(error) | Delivery::Unknown(error) => {
                 self.failed(outgoing, error);
             }
@@ -318,7 +328,7 @@ impl Outbox {
             %error,
             "a reply could not be brought to its caller",
         );
-        settle(vec![outgoing]);
+        settle_one(outgoing);
     }
 }
 

@@ -28,10 +28,8 @@ pub(super) struct Heading<'a> {
     pub(super) attempt: u32,
 }
 
-impl Heading<'_> {
-    /// Encodes a reply. `Err` is what to send instead of one that is too large.
-    pub(super) fn reply(self, body: ReplyBody<'_>) -> Result<Vec<u8>, Vec<u8>> {
-        let mut value = Vec::new();
+impl<'a> Heading<'a> {
+    fn with(self, body: ReplyBody<'a>) -> Reply<'a> {
         Reply {
             call_id: self.call_id,
             body,
@@ -39,14 +37,24 @@ impl Heading<'_> {
             times: self.times,
             attempt: self.attempt,
         }
-        .encode(&mut value);
+    }
+
+    /// Encodes a reply around the answer that is in `value`: the method's value, or, of an `app`, its
+    /// own error. `Err` is what to send instead of one that is too large.
+    pub(super) fn answer(self, mut value: Vec<u8>, app: bool) -> Result<Vec<u8>, Vec<u8>> {
+        let body = if app {
+            ReplyBody::App(&[])
+        } else {
+            ReplyBody::Value(&[])
+        };
+        self.with(body).enclose(&mut value);
         if value.len() > MAX_ENVELOPE_BYTES {
             return Err(self.too_large(value.len()));
         }
         Ok(value)
     }
 
-    /// Encodes a reply that says why there is no answer.
+    /// Encodes a reply that says why there is no answer. It is small, since its message is cut.
     pub(super) fn error(
         self,
         code: Code,
@@ -54,14 +62,15 @@ impl Heading<'_> {
         message: &str,
         retry_after_ms: Option<u32>,
     ) -> Vec<u8> {
-        let body = ReplyBody::Error {
+        let mut value = Vec::new();
+        self.with(ReplyBody::Error {
             code,
             outcome,
             message,
             retry_after_ms,
-        };
-        // An error is small, since its message is cut.
-        self.reply(body).unwrap_or_else(|instead| instead)
+        })
+        .encode(&mut value);
+        value
     }
 
     fn too_large(self, size: usize) -> Vec<u8> {

@@ -16,7 +16,7 @@ use super::schedule::Slot;
 use super::stats::count;
 use crate::codegen::{Answer, Failure};
 use crate::sync::lock;
-use crate::wire::{ReplyBody, StageTimes};
+use crate::wire::StageTimes;
 use crate::{Code, Outcome};
 
 impl Member {
@@ -127,22 +127,18 @@ impl Member {
             counters.refuse(code);
             wanted.then(|| heading.error(code, outcome, message, None))
         };
-        let answer = |counter: &AtomicU64, body| {
+        let answer = |counter: &AtomicU64, value, app| {
             count(counter);
             wanted.then(|| {
-                heading.reply(body).unwrap_or_else(|too_large| {
+                heading.answer(value, app).unwrap_or_else(|too_large| {
                     counters.refuse(Code::ReplyTooLarge);
                     too_large
                 })
             })
         };
         match ended {
-            Ended::Answered(Ok(Answer::Value(value))) => {
-                answer(&counters.answered, ReplyBody::Value(&value))
-            }
-            Ended::Answered(Ok(Answer::App(value))) => {
-                answer(&counters.app_errors, ReplyBody::App(&value))
-            }
+            Ended::Answered(Ok(Answer::Value(value))) => answer(&counters.answered, value, false),
+            Ended::Answered(Ok(Answer::App(value))) => answer(&counters.app_errors, value, true),
             Ended::Answered(Err(Failure::Arguments(problem))) => {
                 let outcome = refusal::not_started(job.fresh);
                 let message = format!(

@@ -112,27 +112,50 @@ impl<'a> Reply<'a> {
     /// Appends the record value to `out`. A message or server id beyond its limit is cut; the
     /// payload's size is not checked here.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let (status, outcome, payload, message, pause) = match self.body {
-            ReplyBody::Value(payload) => (VALUE, Outcome::Ran, Some(payload), None, None),
-            ReplyBody::App(payload) => (APP, Outcome::Ran, Some(payload), None, None),
+        let (status, outcome) = self.ending();
+        let (payload, message, pause) = match self.body {
+            ReplyBody::Value(payload) | ReplyBody::App(payload) => (Some(payload), None, None),
             ReplyBody::Error {
-                code,
-                outcome,
                 message,
                 retry_after_ms,
-            } => (
-                u64::from(code.number()),
-                outcome,
-                None,
-                Some(message),
-                retry_after_ms,
-            ),
+                ..
+            } => (None, Some(message), retry_after_ms),
         };
         out.reserve(96 + self.server.len() + payload.map_or(0, <[u8]>::len));
+        self.head(status, outcome, out);
+        write::optional(out, payload, write::bin);
+        self.tail(message, pause, out);
+    }
+
+    /// Encodes around a payload that is all that is in `buffer`, instead of the one in `self.body`, which
+    /// only says whose it is. An error has none.
+    pub(crate) fn enclose(&self, buffer: &mut Vec<u8>) {
+        let (status, outcome) = self.ending();
+        let payload = buffer.len();
+        self.head(status, outcome, buffer);
+        write::bin_head(buffer, payload);
+        let head = buffer.len() - payload;
+        buffer.rotate_right(head);
+        self.tail(None, None, buffer);
+    }
+
+    fn ending(&self) -> (u64, Outcome) {
+        match self.body {
+            ReplyBody::Value(_) => (VALUE, Outcome::Ran),
+            ReplyBody::App(_) => (APP, Outcome::Ran),
+            ReplyBody::Error { code, outcome, .. } => (u64::from(code.number()), outcome),
+        }
+    }
+
+    /// What comes before the payload.
+    fn head(&self, status: u64, outcome: Outcome, out: &mut Vec<u8>) {
         begin(out, 12, REPLY, self.call_id);
         write::uint(out, status);
         write::uint(out, outcome.number());
-        write::optional(out, payload, write::bin);
+    }
+
+    /// What comes after it.
+    fn tail(&self, message: Option<&str>, pause: Option<u32>, out: &mut Vec<u8>) {
         write::optional(out, message, |out, message| {
             write::str(out, cut(message, MAX_MESSAGE_BYTES));
         });
@@ -179,6 +202,31 @@ impl fmt::Debug for ReplyBody<'_> {
 mod tests {
     use super::*;
     use crate::wire::{Envelope, decode};
+
+    #[test]
+    fn a_payload_is_enclosed_as_it_is_encoded() {
+        for length in [0, 1, 31, 255, 256, 70_000] {
+            let payload = vec![7; length];
+            for body in [ReplyBody::Value(&payload), ReplyBody::App(&payload)] {
+                let reply = Reply {
+                    call_id: CallId::new([1; 8], 2),
+                    body,
+                    server: "host-1",
+                    times: StageTimes {
+                        queued_us: 1,
+                        handler_us: 300,
+                        read_at_us: Some(1_700_000_000_000_000),
+                    },
+                    attempt: 1,
+                };
+                let mut encoded = Vec::new();
+                reply.encode(&mut encoded);
+                let mut enclosed = payload.clone();
+                reply.enclose(&mut enclosed);
+                assert_eq!(enclosed, encoded);
+            }
+        }
+    }
 
     #[test]
     fn a_long_message_and_server_are_cut_between_characters() {

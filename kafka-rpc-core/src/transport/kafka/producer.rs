@@ -23,6 +23,9 @@ use crate::transport::{
     TransportErrorKind,
 };
 
+/// A batch of reports leaves its memory to the next one if it is no more than for so many.
+const SPARE_REPORTS: usize = 4_096;
+
 /// How long a first connection may take.
 const WARM_UP: Duration = Duration::from_secs(10);
 
@@ -185,7 +188,7 @@ struct Shared {
     reports: Arc<Reports>,
     windows: Windows,
     /// What travelled with the records that were reported to be in the log, and not yet told.
-    batch: Mutex<Vec<usize>>,
+    batch: Mutex<Vec<u64>>,
     /// The client, until the handle is closed. Clients refer to this, and this to them: the thread
     /// takes the last one out.
     slot: RwLock<Option<Connected>>,
@@ -285,7 +288,7 @@ impl Shared {
 
     /// Tells the reports that were heard; says whether there were any.
     fn tell(&self) -> bool {
-        let heard = std::mem::take(&mut *lock(&self.batch));
+        let mut heard = std::mem::take(&mut *lock(&self.batch));
         if heard.is_empty() {
             return false;
         }
@@ -294,9 +297,17 @@ impl Shared {
         for batch in heard.chunk_by(|one, next| unpack(*one).0 == unpack(*next).0) {
             self.reported(unpack(batch[0]).0, batch.len());
         }
-        let tokens: Vec<u64> = heard.iter().map(|opaque| unpack(*opaque).2).collect();
-        self.sink.persisted(&tokens);
-        self.reports.remove(tokens.len() as u64);
+        for one in &mut heard {
+            *one &= MAX_TOKEN;
+        }
+        self.sink.persisted(&heard);
+        self.reports.remove(heard.len() as u64);
+        // Its memory serves the next batch.
+        heard.clear();
+        let mut batch = lock(&self.batch);
+        if batch.is_empty() && heard.capacity() <= SPARE_REPORTS {
+            *batch = heard;
+        }
         true
     }
 
@@ -326,9 +337,9 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
         let shared = &*self.0;
-        let (window, urgent, token) = unpack(opaque);
+        let (window, urgent, token) = unpack(opaque as u64);
         match result {
-            Ok(_) if !urgent => return lock(&shared.batch).push(opaque),
+            Ok(_) if !urgent => return lock(&shared.batch).push(opaque as u64),
             Ok(_) => {
                 shared.events.forget();
                 shared.sink.delivered(token, Delivery::Persisted);
@@ -360,9 +371,9 @@ fn pack(window: u16, urgent: bool, token: u64) -> usize {
 }
 
 /// The inverse of [`pack`].
-fn unpack(opaque: usize) -> (u16, bool, u64) {
+fn unpack(opaque: u64) -> (u16, bool, u64) {
     let window = (opaque >> 48) as u16;
-    (window, opaque >> 47 & 1 == 1, opaque as u64 & MAX_TOKEN)
+    (window, opaque >> 47 & 1 == 1, opaque & MAX_TOKEN)
 }
 
 fn closed() -> TransportError {
