@@ -153,9 +153,7 @@ impl Reader {
             match self.consumer.poll(ROUND) {
                 None => {}
                 Some(Ok(message)) => {
-                    let next = message.offset() + 1;
-                    deliver(&message, |record| self.sink.record(record));
-                    self.next = next;
+                    self.next = pass_on(&message, &*self.sink);
                     return Ok(());
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
@@ -190,9 +188,7 @@ impl Reader {
         match self.consumer.poll(ROUND) {
             None => {}
             Some(Ok(message)) => {
-                let next = message.offset() + 1;
-                deliver(&message, |record| self.sink.record(record));
-                self.next = next;
+                self.next = pass_on(&message, &*self.sink);
             }
             // There is nothing to read at the moment.
             Some(Err(KafkaError::PartitionEOF(_))) => {}
@@ -274,9 +270,7 @@ impl Read for Reader {
         for _ in 0..BATCH {
             match self.consumer.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
-                    let next = message.offset() + 1;
-                    deliver(&message, |record| self.sink.record(record));
-                    self.next = next;
+                    self.next = pass_on(&message, &*self.sink);
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {}
                 Some(Err(error)) => {
@@ -290,6 +284,12 @@ impl Read for Reader {
         }
         More::Yes
     }
+}
+
+/// Hands a message to the sink; returns the offset of the next one.
+fn pass_on(message: &BorrowedMessage<'_>, sink: &dyn ListenerSink) -> i64 {
+    deliver(message, |record| sink.record(record));
+    message.offset() + 1
 }
 
 /// Hands a message on without copying it.
