@@ -38,21 +38,27 @@ impl Company {
         if in_flight < SEVERAL || shared.scheduled.load(Ordering::Relaxed) {
             return;
         }
-        if !shared.runs.load(Ordering::Acquire) {
+        let runtime = if shared.runs.load(Ordering::Acquire) {
+            None
+        } else {
             // Where there is no runtime, threads block, one for each call.
-            let Ok(runtime) = Handle::try_current() else {
-                return;
-            };
-            if shared.runs.swap(true, Ordering::AcqRel) {
-                return;
+            match Handle::try_current() {
+                Ok(runtime) => Some(runtime),
+                Err(_) => return,
             }
+        };
+        // Scheduled first: so it is released after it was held, whoever comes in between. A producer
+        // that never holds anything is asked once, for it stays so.
+        shared.scheduled.store(true, Ordering::SeqCst);
+        if !producer.hold() {
+            return;
+        }
+        if let Some(runtime) = runtime
+            && !shared.runs.swap(true, Ordering::AcqRel)
+        {
             runtime.spawn(run(Runs(Arc::clone(shared)), Arc::downgrade(producer)));
         }
-        // Scheduled first: so it is released after it was held, whoever comes in between.
-        shared.scheduled.store(true, Ordering::SeqCst);
-        if producer.hold() {
-            shared.wake.notify_one();
-        }
+        shared.wake.notify_one();
     }
 }
 
