@@ -1,9 +1,9 @@
 //! A member of a consumer group: reads what it is assigned, commits what is done, and lets go of
 //! what is taken away when those who work on it have finished.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
@@ -13,8 +13,8 @@ use rdkafka::error::KafkaError;
 use super::blocking::{self, Reply};
 use super::clients::Settings;
 use super::events::Events;
+use super::ffi::Polled;
 use super::latch::Latch;
-use super::listener::deliver;
 use super::rebalance::{Context, commit, number};
 use super::turn::Turn;
 use super::{errors, ffi, topics};
@@ -22,9 +22,6 @@ use crate::sync::lock;
 use crate::transport::{
     BoxFuture, GroupOptions, GroupSink, Membership, TransportError, TransportErrorKind, Work,
 };
-
-/// So many records may be read before the thread looks whether it is to leave, commit or pause.
-const UNATTENDED: u32 = 128;
 
 /// How long one poll waits: how soon the thread sees that it is to leave or to commit.
 const ROUND: Duration = Duration::from_millis(100);
@@ -53,8 +50,10 @@ pub(super) fn join(
             options,
             sink,
             owned: Mutex::default(),
+            records: OnceLock::new(),
             paused: AtomicBool::new(false),
             halted: AtomicBool::new(false),
+            left_paused: Mutex::default(),
             leave_by: Mutex::default(),
             leaving: Latch::default(),
             left: Latch::default(),
@@ -62,8 +61,8 @@ pub(super) fn join(
             turn: Turn::default(),
         });
         let second = Arc::clone(&shared);
-        let started = subscribe(&settings, &shared).and_then(|consumer| {
-            *lock(&shared.poller) = Some(Poller::new(consumer));
+        let started = subscribe(&settings, &shared).and_then(|poller| {
+            *lock(&shared.poller) = Some(poller);
             blocking::spawn("kafka-rpc-group", move || second.live(false))
         });
         if let Err(error) = started {
@@ -78,19 +77,20 @@ pub(super) fn join(
     })
 }
 
-fn subscribe(
-    settings: &Settings,
-    shared: &Arc<Shared>,
-) -> Result<BaseConsumer<Context>, TransportError> {
+fn subscribe(settings: &Settings, shared: &Arc<Shared>) -> Result<Poller, TransportError> {
     topics::check_name(&shared.options.topic)?;
     let consumer: BaseConsumer<Context> = settings
         .member(&shared.options)?
         .create_with_context(Context(Arc::clone(shared)))
         .map_err(|error| errors::from_creation(&error))?;
-    consumer
+    let poller = Poller::new(consumer);
+    // Before the first assignment, which is heard of by polling. It is set once.
+    let _ = shared.records.set(Arc::downgrade(poller.inbox.queue()));
+    poller
+        .consumer
         .subscribe(&[&shared.options.topic])
         .map_err(|error| errors::from_kafka("the topic can't be subscribed to", &error))?;
-    Ok(consumer)
+    Ok(poller)
 }
 
 /// What the member's thread and its handle share.
@@ -98,11 +98,15 @@ pub(super) struct Shared {
     pub(super) events: Events,
     pub(super) options: GroupOptions,
     pub(super) sink: Arc<dyn GroupSink>,
+    /// Where the records of assigned partitions are to come.
+    pub(super) records: OnceLock<Weak<ffi::Queue>>,
     /// The partitions that are the member's, each with what is to be committed for it.
     pub(super) owned: Mutex<BTreeMap<i32, Option<i64>>>,
     /// Whether records are wanted, and whether the thread has told librdkafka so.
     paused: AtomicBool,
     pub(super) halted: AtomicBool,
+    /// Partitions that were taken away while nothing was read.
+    pub(super) left_paused: Mutex<BTreeSet<i32>>,
     leave_by: Mutex<Option<Instant>>,
     leaving: Latch,
     left: Latch,
@@ -159,26 +163,26 @@ impl Shared {
 
 /// The member's consumer, and what is to be done besides reading.
 struct Poller {
+    // Dropped before the consumer.
+    inbox: ffi::Inbox,
     consumer: BaseConsumer<Context>,
     committed: Instant,
-    /// So many records may be read before it is looked what else there is to do.
-    unattended: u32,
 }
 
 impl Poller {
     fn new(consumer: BaseConsumer<Context>) -> Self {
         Self {
+            inbox: ffi::Inbox::new(&consumer),
             consumer,
             committed: Instant::now(),
-            unattended: 0,
         }
     }
 
     /// Polls until a record leads to work; `None` when the member has left or is done for.
     fn next(&mut self, shared: &Shared) -> Option<Box<dyn Work>> {
         loop {
-            if self.unattended == 0 {
-                self.unattended = UNATTENDED;
+            // What librdkafka gave out, it won't give out again: it is handed on before anything else.
+            if self.inbox.is_handed_on() {
                 if shared.leaving.is_open() {
                     shared.sink.flush();
                     self.leave(shared);
@@ -190,33 +194,29 @@ impl Poller {
                 }
                 self.follow_pause(shared);
             }
-            self.unattended -= 1;
             // Without waiting first: only so can it be told that nothing is there.
-            let mut polled = self.consumer.poll(Duration::ZERO);
-            if polled.is_none() {
-                self.unattended = 0;
+            let mut polled = self.poll(shared, Duration::ZERO);
+            if matches!(polled, Polled::Nothing) {
                 shared.sink.flush();
                 shared.sink.idle();
                 let halted = shared.halted.load(Ordering::Relaxed);
-                polled = self
-                    .consumer
-                    .poll(if halted { PAUSED_ROUND } else { ROUND });
+                polled = self.poll(shared, if halted { PAUSED_ROUND } else { ROUND });
             }
             match polled {
-                None => {}
-                Some(Ok(message)) => {
-                    let work = deliver(&message, |record| shared.sink.record(record));
-                    if work.is_some() {
-                        return work;
-                    }
-                }
-                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                Polled::Nothing | Polled::Record(None) => {}
+                Polled::Record(work) => return work,
+                Polled::Error(error @ KafkaError::MessageConsumptionFatal(_)) => {
                     give_up(shared, &error);
                     return None;
                 }
-                Some(Err(error)) => shared.trouble(&error),
+                Polled::Error(error) => shared.trouble(&error),
             }
         }
+    }
+
+    fn poll(&mut self, shared: &Shared, wait: Duration) -> Polled<Option<Box<dyn Work>>> {
+        self.inbox
+            .poll(&self.consumer, wait, |record| shared.sink.record(record))
     }
 
     fn follow_pause(&self, shared: &Shared) {

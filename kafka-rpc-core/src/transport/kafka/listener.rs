@@ -5,22 +5,23 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::blocking::{self, Reply};
 use super::clients::Settings;
+use super::errors;
 use super::events::Events;
+use super::ffi::{Alerted, Inbox, Polled};
 use super::latch::Latch;
 use super::runner::{More, Read, Running};
 use super::topics::{self, Lookup};
-use super::{errors, ffi};
-use crate::transport::{
-    BoxFuture, Headers, Incoming, Listener, ListenerSink, TransportError, TransportErrorKind,
-};
+use crate::transport::{BoxFuture, Listener, ListenerSink, TransportError, TransportErrorKind};
 
 /// How long one poll waits: how soon the thread notices that it is to stop.
 const ROUND: Duration = Duration::from_millis(100);
+
+/// The same until the first record of an assignment.
+const UNSETTLED_ROUND: Duration = Duration::from_millis(5);
 
 /// How many records a task reads before it lets others go first.
 const BATCH: usize = 256;
@@ -49,11 +50,8 @@ pub(super) fn open(
         let stop = Arc::clone(&reader.stop);
         let running = Running::new(reader);
         running.edit(|reader| {
-            let alerted = Arc::downgrade(&running);
-            reader.alert = Some(ffi::Alert::on_consumer(
-                reader.consumer.client(),
-                Arc::new(alerted),
-            ));
+            let alerted: Arc<dyn Alerted> = Arc::new(Arc::downgrade(&running));
+            reader.inbox.alert(&reader.consumer, &alerted);
         });
         if let Some(runtime) = runtime {
             runtime.spawn(running.task());
@@ -78,8 +76,8 @@ impl Drop for Handle {
 }
 
 struct Reader {
-    // Dropped before the consumer, whose queue it is on.
-    alert: Option<ffi::Alert>,
+    // Dropped before the consumer.
+    inbox: Inbox,
     /// What the task that reads came upon.
     failed: Option<KafkaError>,
     consumer: BaseConsumer<Events>,
@@ -90,7 +88,16 @@ struct Reader {
     sink: Arc<dyn ListenerSink>,
     /// The offset of the next record to come.
     next: i64,
+    /// Something was read since the last assignment.
+    settled: bool,
     stop: Arc<Latch>,
+}
+
+/// What a poll came upon.
+enum Found {
+    Nothing,
+    /// A record, or the end of the partition.
+    Something,
 }
 
 impl Reader {
@@ -120,7 +127,7 @@ impl Reader {
             ));
         }
         let mut reader = Self {
-            alert: None,
+            inbox: Inbox::new(&consumer),
             failed: None,
             consumer,
             events,
@@ -129,6 +136,7 @@ impl Reader {
             partition: i32::try_from(partition).unwrap_or(i32::MAX),
             sink,
             next: 0,
+            settled: false,
             stop: Arc::new(Latch::default()),
         };
         // On the consumer's own connection, which is free and is warm from then on.
@@ -150,14 +158,10 @@ impl Reader {
     fn prove(&mut self, until: Instant) -> Result<(), TransportError> {
         let doing = format!("the topic {} can't be read", self.topic);
         while Instant::now() < until {
-            match self.consumer.poll(ROUND) {
-                None => {}
-                Some(Ok(message)) => {
-                    self.next = pass_on(&message, &*self.sink);
-                    return Ok(());
-                }
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
-                Some(Err(error)) => match error.rdkafka_error_code() {
+            match self.round() {
+                Ok(Found::Nothing) => {}
+                Ok(Found::Something) => return Ok(()),
+                Err(error) => match error.rdkafka_error_code() {
                     Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {}
                     Some(code) if errors::kind(code) == TransportErrorKind::Unavailable => {}
                     _ => return Err(errors::from_kafka(&doing, &error)),
@@ -173,11 +177,44 @@ impl Reader {
     /// and records that come in between would be missed.
     fn assign(&mut self, next: i64) -> Result<(), TransportError> {
         let mut list = TopicPartitionList::with_capacity(1);
+        self.inbox.clear();
         list.add_partition_offset(&self.topic, self.partition, Offset::Offset(next))
             .and_then(|()| self.consumer.assign(&list))
             .map_err(|error| errors::from_kafka("the partition can't be assigned", &error))?;
         self.next = next;
+        self.settled = false;
         Ok(())
+    }
+
+    /// Waits a while for a record, or for the end of the partition, on a thread that may.
+    fn round(&mut self) -> Result<Found, KafkaError> {
+        if self.settled {
+            return self.poll(ROUND);
+        }
+        // Before the first record of a new assignment librdkafka may still have to end the one before,
+        // and then forgets where its records were to come. None is lost by that.
+        self.inbox
+            .queue()
+            .adopt(self.consumer.client(), &self.topic, self.partition);
+        self.poll(UNSETTLED_ROUND)
+    }
+
+    /// Waits so long for a record, or for the end of the partition, and passes a record on.
+    fn poll(&mut self, wait: Duration) -> Result<Found, KafkaError> {
+        let (sink, next) = (&*self.sink, &mut self.next);
+        let polled = self.inbox.poll(&self.consumer, wait, |record| {
+            *next = record.offset + 1;
+            sink.record(record);
+        });
+        match polled {
+            Polled::Nothing => Ok(Found::Nothing),
+            // There may be nothing to read at the moment.
+            Polled::Record(()) | Polled::Error(KafkaError::PartitionEOF(_)) => {
+                self.settled = true;
+                Ok(Found::Something)
+            }
+            Polled::Error(error) => Err(error),
+        }
     }
 
     /// One round of reading on the listener's own thread.
@@ -185,14 +222,8 @@ impl Reader {
         if let Some(error) = self.failed.take() {
             return self.handle(&error);
         }
-        match self.consumer.poll(ROUND) {
-            None => {}
-            Some(Ok(message)) => {
-                self.next = pass_on(&message, &*self.sink);
-            }
-            // There is nothing to read at the moment.
-            Some(Err(KafkaError::PartitionEOF(_))) => {}
-            Some(Err(error)) => self.handle(&error),
+        if let Err(error) = self.round() {
+            self.handle(&error);
         }
     }
 
@@ -267,47 +298,19 @@ impl Reader {
 
 impl Read for Reader {
     fn read(&mut self) -> More {
+        if !self.settled {
+            return More::Trouble;
+        }
         for _ in 0..BATCH {
-            match self.consumer.poll(Duration::ZERO) {
-                Some(Ok(message)) => {
-                    self.next = pass_on(&message, &*self.sink);
-                }
-                Some(Err(KafkaError::PartitionEOF(_))) => {}
-                Some(Err(error)) => {
+            match self.poll(Duration::ZERO) {
+                Ok(Found::Something) => {}
+                Ok(Found::Nothing) => return More::No,
+                Err(error) => {
                     self.failed = Some(error);
                     return More::Trouble;
                 }
-                // An event that is no record ends a poll, too.
-                None if self.alert.as_ref().is_none_or(ffi::Alert::is_empty) => return More::No,
-                None => {}
             }
         }
         More::Yes
-    }
-}
-
-/// Hands a message to the sink; returns the offset of the next one.
-fn pass_on(message: &BorrowedMessage<'_>, sink: &dyn ListenerSink) -> i64 {
-    deliver(message, |record| sink.record(record));
-    message.offset() + 1
-}
-
-/// Hands a message on without copying it.
-pub(super) fn deliver<T>(message: &BorrowedMessage<'_>, to: impl FnOnce(Incoming<'_>) -> T) -> T {
-    to(Incoming {
-        partition: u32::try_from(message.partition()).unwrap_or(0),
-        offset: message.offset(),
-        timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
-        key: message.key(),
-        value: message.payload(),
-        headers: &MessageHeaders(message),
-    })
-}
-
-struct MessageHeaders<'a>(&'a BorrowedMessage<'a>);
-
-impl Headers for MessageHeaders<'_> {
-    fn each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
-        ffi::each_header(self.0, visit);
     }
 }

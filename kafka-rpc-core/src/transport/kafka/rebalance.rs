@@ -2,8 +2,8 @@
 //! commits to librdkafka.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
@@ -70,6 +70,11 @@ impl Context {
         if new.is_empty() {
             return;
         }
+        if let Some(records) = shared.records.get().and_then(Weak::upgrade) {
+            for partition in &new {
+                records.adopt(consumer.client(), &shared.options.topic, *partition);
+            }
+        }
         let ends = self.ends(consumer, &new);
         lock(&shared.owned).extend(new.iter().map(|partition| (*partition, None)));
         let assigned: Vec<Assigned> = new
@@ -103,6 +108,9 @@ impl Context {
         if gone.is_empty() {
             return;
         }
+        if shared.halted.load(Ordering::Relaxed) {
+            lock(&shared.left_paused).extend(&gone);
+        }
         let numbers: Vec<u32> = gone.iter().copied().map(number).collect();
         if consumer.assignment_lost() {
             lock(&shared.owned).retain(|partition, _| !gone.contains(partition));
@@ -125,6 +133,21 @@ impl Context {
     }
 }
 
+impl Context {
+    /// Those of these partitions that were taken away while they were paused, and still are. Resuming
+    /// others would throw away the answers that their first positions come with.
+    fn left_paused(&self, list: &TopicPartitionList) -> TopicPartitionList {
+        let mut left = lock(&self.0.left_paused);
+        let mut paused = TopicPartitionList::new();
+        for partition in partitions(list) {
+            if left.remove(&partition) {
+                paused.add_partition(&self.0.options.topic, partition);
+            }
+        }
+        paused
+    }
+}
+
 impl ConsumerContext for Context {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
@@ -135,20 +158,18 @@ impl ConsumerContext for Context {
     }
 
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        let Rebalance::Assign(list) = rebalance else {
+            return;
+        };
         // Only partitions that are assigned can be paused. What counts is what the others were
-        // told, so that the next resumption reaches these too. One that was taken away while it was
-        // paused is still paused when it comes back, though the others were resumed meanwhile.
-        if let Rebalance::Assign(list) = rebalance
-            && list.count() > 0
-        {
-            let done = if self.0.halted.load(Ordering::Relaxed) {
-                consumer.pause(list)
-            } else {
-                consumer.resume(list)
-            };
-            if let Err(error) = done {
-                self.0.trouble(&error);
-            }
+        // told, so that the next resumption reaches these too.
+        let done = if self.0.halted.load(Ordering::Relaxed) {
+            consumer.pause(list)
+        } else {
+            consumer.resume(&self.left_paused(list))
+        };
+        if let Err(error) = done {
+            self.0.trouble(&error);
         }
     }
 

@@ -1,0 +1,254 @@
+//! Takes a consumer's records, many at a time.
+//!
+//! The wrapper takes each record as an event of its own, which costs more than reading it does. So
+//! the records of the partitions that are adopted come into a queue apart from the consumer's
+//! events, which the wrapper goes on handling.
+
+use std::collections::VecDeque;
+use std::ffi::{CStr, c_void};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use std::{ptr, slice};
+
+use rdkafka::ClientContext;
+use rdkafka::bindings::{
+    rd_kafka_consume_batch_queue, rd_kafka_header_cnt, rd_kafka_header_get_all,
+    rd_kafka_message_destroy, rd_kafka_message_headers, rd_kafka_message_t,
+    rd_kafka_message_timestamp, rd_kafka_resp_err_t, rd_kafka_timestamp_type_t,
+};
+use rdkafka::client::Client;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::queue::{Alert, Alerted, Queue};
+use crate::transport::{Headers, Incoming};
+
+/// So many records are taken at a time at most.
+const BATCH: usize = 128;
+
+/// What a consumer has read. To be dropped before the consumer.
+pub(in super::super) struct Inbox {
+    events: Alert,
+    records: Option<Alert>,
+    taken: VecDeque<Message>,
+    queue: Arc<Queue>,
+}
+
+/// What came of looking into an inbox.
+#[derive(Debug)]
+pub(in super::super) enum Polled<T> {
+    Nothing,
+    Record(T),
+    Error(KafkaError),
+}
+
+impl Inbox {
+    pub(in super::super) fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Self {
+        let queue = Arc::new(Queue::new(consumer.client()));
+        Self {
+            events: on_events(consumer, &queue, None),
+            records: None,
+            taken: VecDeque::with_capacity(BATCH),
+            queue,
+        }
+    }
+
+    /// Where the records of adopted partitions come.
+    pub(in super::super) const fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    /// Has somebody alerted when a record comes, or an event.
+    pub(in super::super) fn alert<C: ConsumerContext>(
+        &mut self,
+        consumer: &BaseConsumer<C>,
+        target: &Arc<dyn Alerted>,
+    ) {
+        self.events = on_events(consumer, &self.queue, Some(target));
+        self.records = Some(Alert::on(Arc::clone(&self.queue), Arc::clone(target)));
+    }
+
+    /// Whether every record that librdkafka gave out was handed on.
+    pub(in super::super) fn is_handed_on(&self) -> bool {
+        self.taken.is_empty()
+    }
+
+    /// Forgets the records that weren't handed on.
+    pub(in super::super) fn clear(&mut self) {
+        self.taken.clear();
+    }
+
+    /// Hands on the next record, or has the consumer's events handled and tells of an error among
+    /// them. Waits so long for either.
+    pub(in super::super) fn poll<C: ConsumerContext, T>(
+        &mut self,
+        consumer: &BaseConsumer<C>,
+        wait: Duration,
+        visit: impl FnOnce(Incoming<'_>) -> T,
+    ) -> Polled<T> {
+        if self.taken.is_empty() {
+            while !self.events.is_empty() {
+                match consumer.poll(Duration::ZERO) {
+                    None => {}
+                    Some(Err(error)) => return Polled::Error(error),
+                    // A partition that wasn't adopted. SAFETY: the message outlives the visit.
+                    Some(Ok(message)) => {
+                        return Polled::Record(show(unsafe { &*message.ptr() }, visit));
+                    }
+                }
+            }
+            take(&self.queue, wait, &mut self.taken);
+        }
+        let Some(message) = self.taken.pop_front() else {
+            return Polled::Nothing;
+        };
+        match error(message.get(), consumer.client()) {
+            Some(error) => Polled::Error(error),
+            None => Polled::Record(show(message.get(), visit)),
+        }
+    }
+}
+
+fn on_events<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    queue: &Arc<Queue>,
+    target: Option<&Arc<dyn Alerted>>,
+) -> Alert {
+    let told = Event {
+        queue: Arc::downgrade(queue),
+        target: target.map(Arc::clone),
+    };
+    Alert::on(Arc::new(Queue::consumer(consumer.client())), Arc::new(told))
+}
+
+/// Ends the waiting for a record, since there is an event.
+struct Event {
+    queue: Weak<Queue>,
+    target: Option<Arc<dyn Alerted>>,
+}
+
+impl Alerted for Event {
+    fn alert(&self) {
+        if let Some(queue) = self.queue.upgrade() {
+            queue.end_waiting();
+        }
+        if let Some(target) = &self.target {
+            target.alert();
+        }
+    }
+}
+
+/// Takes what is there; waits so long for something.
+fn take(queue: &Queue, wait: Duration, into: &mut VecDeque<Message>) {
+    // Librdkafka waits until it has as many as it is asked for.
+    let count = if wait.is_zero() { BATCH } else { 1 };
+    let mut messages = [ptr::null_mut(); BATCH];
+    let wait = wait.as_millis().try_into().unwrap_or(i32::MAX);
+    // SAFETY: the queue is alive, and there is room for as many pointers as are asked for.
+    let got =
+        unsafe { rd_kafka_consume_batch_queue(queue.ptr(), wait, messages.as_mut_ptr(), count) };
+    let got = usize::try_from(got).unwrap_or(0);
+    into.extend(messages[..got].iter().copied().map(Message));
+}
+
+/// A record, or an error of a partition.
+struct Message(*mut rd_kafka_message_t);
+
+// SAFETY: librdkafka's messages may be used, and given back, by any thread, if by one at a time.
+unsafe impl Send for Message {}
+
+impl Message {
+    fn get(&self) -> &rd_kafka_message_t {
+        // SAFETY: it is ours until it is dropped.
+        unsafe { &*self.0 }
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        // SAFETY: it is ours, and given back once.
+        unsafe { rd_kafka_message_destroy(self.0) };
+    }
+}
+
+fn error<C: ClientContext>(message: &rd_kafka_message_t, client: &Client<C>) -> Option<KafkaError> {
+    match message.err {
+        rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => None,
+        rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
+            Some(KafkaError::PartitionEOF(message.partition))
+        }
+        code => {
+            let fatal = client
+                .fatal_error()
+                .filter(|_| code == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__FATAL);
+            Some(match fatal {
+                Some((code, _)) => KafkaError::MessageConsumptionFatal(code),
+                None => KafkaError::MessageConsumption(RDKafkaErrorCode::from(code)),
+            })
+        }
+    }
+}
+
+/// Shows a message as the transport's users see it, without a copy.
+fn show<T>(message: &rd_kafka_message_t, visit: impl FnOnce(Incoming<'_>) -> T) -> T {
+    let mut kind = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    // SAFETY: the message is alive, and the function only reads fields of it.
+    let timestamp_ms = unsafe { rd_kafka_message_timestamp(message, &raw mut kind) };
+    visit(Incoming {
+        partition: u32::try_from(message.partition).unwrap_or(0),
+        offset: message.offset,
+        timestamp_ms: timestamp_ms.max(0),
+        // SAFETY: key and payload are as long as the message says, and live as long as it does.
+        key: unsafe { bytes(message.key, message.key_len) },
+        // SAFETY: as above.
+        value: unsafe { bytes(message.payload, message.len) },
+        headers: &MessageHeaders(message),
+    })
+}
+
+/// # Safety
+/// There are so many bytes, unless it is null, and they live as long as what this returns.
+unsafe fn bytes<'a>(start: *const c_void, length: usize) -> Option<&'a [u8]> {
+    // SAFETY: as the caller promises.
+    (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast(), length) })
+}
+
+struct MessageHeaders<'a>(&'a rd_kafka_message_t);
+
+impl Headers for MessageHeaders<'_> {
+    /// A header whose name isn't UTF-8 is skipped: anyone who may write to the topic can send one.
+    fn each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        let mut headers = ptr::null_mut();
+        // SAFETY: the message is alive, and the headers that are written to `headers` stay its
+        // property. The first call decodes them into the message: no other thread may do that at
+        // the same time, and none does, because messages aren't shared.
+        let found = unsafe { rd_kafka_message_headers(self.0, &raw mut headers) };
+        if found != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR || headers.is_null() {
+            return;
+        }
+        // SAFETY: `headers` is valid as long as the message, by the call above.
+        for index in 0..unsafe { rd_kafka_header_cnt(headers) } {
+            let (mut name, mut value, mut length) = (ptr::null(), ptr::null(), 0);
+            // SAFETY: as above; the function writes to the three places only.
+            let got = unsafe {
+                rd_kafka_header_get_all(
+                    headers,
+                    index,
+                    &raw mut name,
+                    &raw mut value,
+                    &raw mut length,
+                )
+            };
+            if got != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR || value.is_null() {
+                continue;
+            }
+            // SAFETY: librdkafka ends every header name with a zero byte.
+            let Ok(name) = unsafe { CStr::from_ptr(name) }.to_str() else {
+                continue;
+            };
+            // SAFETY: `value` isn't null and points to `length` bytes that live as long as the
+            // message.
+            visit(name, unsafe { slice::from_raw_parts(value.cast(), length) });
+        }
+    }
+}

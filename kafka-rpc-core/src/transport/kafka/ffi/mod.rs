@@ -1,0 +1,57 @@
+//! The only unsafe code: what librdkafka offers and its safe wrapper doesn't.
+#![allow(unsafe_code)]
+
+mod inbox;
+mod queue;
+mod sender;
+
+use std::ffi::CStr;
+
+use rdkafka::ClientContext;
+use rdkafka::bindings::{
+    rd_kafka_handle_mock_cluster, rd_kafka_mem_free, rd_kafka_memberid, rd_kafka_message_status,
+    rd_kafka_mock_group_initial_rebalance_delay_ms, rd_kafka_msg_status_t,
+};
+use rdkafka::client::Client;
+use rdkafka::message::BorrowedMessage;
+
+pub(super) use inbox::{Inbox, Polled};
+pub(super) use queue::{Alerted, Queue};
+pub(super) use sender::Sender;
+
+/// Whether a record whose delivery ended with an error is certainly not in the log.
+pub(super) fn certainly_not_persisted(message: &BorrowedMessage<'_>) -> bool {
+    // SAFETY: the pointer is that of a live message, which the borrow keeps alive, and the function
+    // only reads a field of it.
+    let status = unsafe { rd_kafka_message_status(message.ptr()) };
+    status == rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED
+}
+
+/// Whether a consumer is a member of its group: from its joining until it has told the group that
+/// it leaves.
+pub(super) fn is_member<C: ClientContext>(consumer: &Client<C>) -> bool {
+    // SAFETY: the client is alive. The id, if there is one, is ours: a string that ends with a zero
+    // byte, read before it is freed by the function that is meant for it.
+    unsafe {
+        let id = rd_kafka_memberid(consumer.native_ptr());
+        if id.is_null() {
+            return false;
+        }
+        let is_member = !CStr::from_ptr(id).is_empty();
+        rd_kafka_mem_free(consumer.native_ptr(), id.cast());
+        is_member
+    }
+}
+
+/// Makes the mock cluster of `client`, if it has one, form groups at once instead of after three
+/// seconds.
+pub(super) fn form_groups_at_once<C: ClientContext>(client: &Client<C>) {
+    // SAFETY: the client is alive; the mock cluster that it hands out is its own and lives as long
+    // as it does; the setter takes the cluster's lock.
+    unsafe {
+        let cluster = rd_kafka_handle_mock_cluster(client.native_ptr());
+        if !cluster.is_null() {
+            rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
+        }
+    }
+}

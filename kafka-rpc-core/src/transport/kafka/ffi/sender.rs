@@ -1,0 +1,142 @@
+//! Hands records to librdkafka.
+
+use std::ffi::{CString, c_int, c_void};
+use std::ptr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rdkafka::bindings::rd_kafka_vtype_t::{
+    RD_KAFKA_VTYPE_END, RD_KAFKA_VTYPE_KEY, RD_KAFKA_VTYPE_MSGFLAGS, RD_KAFKA_VTYPE_OPAQUE,
+    RD_KAFKA_VTYPE_PARTITION, RD_KAFKA_VTYPE_RKT, RD_KAFKA_VTYPE_TIMESTAMP, RD_KAFKA_VTYPE_VALUE,
+};
+use rdkafka::bindings::{
+    RD_KAFKA_MSG_F_COPY, rd_kafka_producev, rd_kafka_resp_err_t, rd_kafka_topic_destroy,
+    rd_kafka_topic_new, rd_kafka_topic_t,
+};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+
+use super::queue::{Alert, Alerted, Queue};
+
+/// A producer's client, with handles of the topics that it produces to: without one, librdkafka
+/// looks a topic up for each record, under a lock of the whole client.
+pub(in super::super) struct Sender<C: ProducerContext> {
+    // Both are dropped before the client, which waits for them.
+    handles: RwLock<Vec<Handle>>,
+    _alert: Alert,
+    client: BaseProducer<C>,
+}
+
+struct Handle {
+    topic: Box<str>,
+    handle: *mut rd_kafka_topic_t,
+}
+
+// SAFETY: librdkafka's topic handles may be used, and given back, by any thread.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: the handle is ours, is given back once, and its client is alive: it is dropped
+        // after the handles.
+        unsafe { rd_kafka_topic_destroy(self.handle) };
+    }
+}
+
+impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
+    /// `alerted` is when there is something to be heard by polling the client.
+    pub(in super::super) fn new(client: BaseProducer<C>, alerted: Arc<dyn Alerted>) -> Self {
+        Self {
+            handles: RwLock::new(Vec::new()),
+            _alert: Alert::on(Arc::new(Queue::main(client.client())), alerted),
+            client,
+        }
+    }
+
+    pub(in super::super) const fn client(&self) -> &BaseProducer<C> {
+        &self.client
+    }
+
+    /// Hands a record without headers over; `token` comes back with its report. A timestamp of 0 is
+    /// now.
+    ///
+    /// # Errors
+    /// It isn't taken, and won't be reported.
+    pub(in super::super) fn produce(
+        &self,
+        topic: &str,
+        partition: i32,
+        key: Option<&[u8]>,
+        value: &[u8],
+        timestamp_ms: i64,
+        token: usize,
+    ) -> Result<(), KafkaError> {
+        let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = handles.iter().find(|known| *known.topic == *topic) {
+            let (key, key_length) = parts(key);
+            let (value, value_length) = parts(Some(value));
+            // SAFETY: the client is alive, and so is the handle, which is this client's. Each type
+            // is followed by arguments as librdkafka documents them for it, and the end closes the
+            // list. Key and value are copied before the call returns.
+            let error = unsafe {
+                rd_kafka_producev(
+                    self.client.client().native_ptr(),
+                    RD_KAFKA_VTYPE_RKT,
+                    known.handle,
+                    RD_KAFKA_VTYPE_PARTITION,
+                    partition,
+                    RD_KAFKA_VTYPE_MSGFLAGS,
+                    RD_KAFKA_MSG_F_COPY as c_int,
+                    RD_KAFKA_VTYPE_VALUE,
+                    value,
+                    value_length,
+                    RD_KAFKA_VTYPE_KEY,
+                    key,
+                    key_length,
+                    RD_KAFKA_VTYPE_OPAQUE,
+                    token as *mut c_void,
+                    RD_KAFKA_VTYPE_TIMESTAMP,
+                    timestamp_ms,
+                    RD_KAFKA_VTYPE_END,
+                )
+            };
+            return if error == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                Ok(())
+            } else {
+                Err(KafkaError::MessageProduction(error.into()))
+            };
+        }
+        drop(handles);
+        self.open(topic)?;
+        self.produce(topic, partition, key, value, timestamp_ms, token)
+    }
+
+    /// Gets the handle of a topic.
+    fn open(&self, topic: &str) -> Result<(), KafkaError> {
+        let name = CString::new(topic)?;
+        let mut handles = self.handles.write().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the client and the name are alive, and without settings there is nothing to own.
+        let handle = unsafe {
+            rd_kafka_topic_new(
+                self.client.client().native_ptr(),
+                name.as_ptr(),
+                ptr::null_mut(),
+            )
+        };
+        if handle.is_null() {
+            return Err(KafkaError::MessageProduction(
+                RDKafkaErrorCode::InvalidTopic,
+            ));
+        }
+        let topic = topic.into();
+        handles.push(Handle { topic, handle });
+        Ok(())
+    }
+}
+
+fn parts(bytes: Option<&[u8]>) -> (*const c_void, usize) {
+    bytes.map_or((ptr::null(), 0), |bytes| {
+        (bytes.as_ptr().cast(), bytes.len())
+    })
+}
