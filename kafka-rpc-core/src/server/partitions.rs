@@ -19,8 +19,7 @@ pub(super) struct Ticket {
     pub(super) partition: u32,
     pub(super) generation: u64,
     offset: i64,
-    /// The record's timestamp, which its reply bears too: by the caller's clock, since a broker
-    /// refuses what a server whose clock is far ahead would write.
+    /// The record's timestamp, by the caller's clock.
     pub(super) timestamp_ms: i64,
 }
 

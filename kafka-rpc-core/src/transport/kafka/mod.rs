@@ -15,6 +15,7 @@ mod errors;
 mod events;
 mod ffi;
 mod group;
+mod handover;
 mod latch;
 mod listener;
 mod producer;

@@ -73,6 +73,9 @@ struct Kept {
     urgent: bool,
 }
 
+/// The tokens of records that weren't taken, and why.
+pub(super) type Refused = Vec<(u64, TransportError)>;
+
 /// What became of a record that was given to a window.
 pub(super) enum Passed {
     Sent,
@@ -127,8 +130,8 @@ impl Windows {
         &self,
         number: u16,
         count: usize,
-        mut send: impl FnMut(&Record<'_>, u64) -> Result<(), TransportError>,
-    ) -> Vec<(u64, TransportError)> {
+        mut send: impl FnMut(u16, &Lot<'_>) -> Refused,
+    ) -> Refused {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         let window = table.windows.get(usize::from(number)).map(Arc::clone);
         drop(table);
@@ -136,7 +139,7 @@ impl Windows {
             return Vec::new();
         };
         lock(&window.state).on_their_way -= count;
-        self.release(&window, false, &mut send)
+        self.release(number, &window, false, &mut send)
     }
 
     /// Keeps everything back from now on.
@@ -149,10 +152,7 @@ impl Windows {
     }
 
     /// Ends [`hold`](Self::hold), and hands over what needn't wait for reports.
-    pub(super) fn unhold(
-        &self,
-        mut send: impl FnMut(u16, &Record<'_>, u64) -> Result<(), TransportError>,
-    ) -> Vec<(u64, TransportError)> {
+    pub(super) fn unhold(&self, mut send: impl FnMut(u16, &Lot<'_>) -> Refused) -> Refused {
         if !self.held.swap(false, Ordering::SeqCst) {
             return Vec::new();
         }
@@ -160,24 +160,15 @@ impl Windows {
     }
 
     /// Hands over everything that is kept back.
-    pub(super) fn release_all(
-        &self,
-        mut send: impl FnMut(u16, &Record<'_>, u64) -> Result<(), TransportError>,
-    ) -> Vec<(u64, TransportError)> {
+    pub(super) fn release_all(&self, mut send: impl FnMut(u16, &Lot<'_>) -> Refused) -> Refused {
         self.release_each(true, &mut send)
     }
 
-    fn release_each(
-        &self,
-        now: bool,
-        send: &mut impl FnMut(u16, &Record<'_>, u64) -> Result<(), TransportError>,
-    ) -> Vec<(u64, TransportError)> {
+    fn release_each(&self, now: bool, send: &mut impl FnMut(u16, &Lot<'_>) -> Refused) -> Refused {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         let mut failed = Vec::new();
         for (number, window) in (0..).zip(&table.windows) {
-            failed.extend(self.release(window, now, &mut |record, token| {
-                send(number, record, token)
-            }));
+            failed.extend(self.release(number, window, now, send));
         }
         failed
     }
@@ -219,10 +210,11 @@ impl Windows {
     /// Hands over what is kept back, unless too many are on their way; `now`, even then.
     fn release(
         &self,
+        number: u16,
         window: &Window,
         now: bool,
-        send: &mut impl FnMut(&Record<'_>, u64) -> Result<(), TransportError>,
-    ) -> Vec<(u64, TransportError)> {
+        send: &mut impl FnMut(u16, &Lot<'_>) -> Refused,
+    ) -> Refused {
         let mut failed = Vec::new();
         loop {
             let batch = {
@@ -237,18 +229,20 @@ impl Windows {
                 let spare = std::mem::take(&mut state.spare);
                 std::mem::replace(&mut state.kept, spare)
             };
-            let failed_before = failed.len();
-            batch.each(window, |record, token| {
-                if let Err(error) = send(record, token) {
-                    failed.push((token, error));
-                }
-            });
+            let refused = send(
+                number,
+                &Lot {
+                    window,
+                    batch: &batch,
+                },
+            );
             self.kept.fetch_sub(batch.records.len(), Ordering::SeqCst);
             self.bytes.fetch_sub(batch.bytes.len(), Ordering::SeqCst);
             let state = &mut *lock(&window.state);
             state.releasing = false;
-            state.on_their_way -= failed.len() - failed_before;
+            state.on_their_way -= refused.len();
             state.spare = batch.emptied();
+            failed.extend(refused);
         }
     }
 
@@ -298,27 +292,43 @@ impl State {
     }
 }
 
-impl Batch {
-    /// Calls `visit` with each record and its token, in order.
-    fn each(&self, window: &Window, mut visit: impl FnMut(&Record<'_>, u64)) {
-        let mut rest = &self.bytes[..];
-        for kept in &self.records {
+/// Records that were kept back, and go together.
+pub(super) struct Lot<'a> {
+    window: &'a Window,
+    batch: &'a Batch,
+}
+
+impl Lot<'_> {
+    pub(super) fn topic(&self) -> &str {
+        &self.window.topic
+    }
+
+    pub(super) const fn partition(&self) -> u32 {
+        self.window.partition
+    }
+
+    /// Each record and its token, in order.
+    pub(super) fn records(&self) -> impl Iterator<Item = (Record<'_>, u64)> {
+        let mut rest = &self.batch.bytes[..];
+        self.batch.records.iter().map(move |kept| {
             let (key, after) = rest.split_at(kept.key.unwrap_or(0));
             let (value, after) = after.split_at(kept.value);
             rest = after;
             let record = Record {
-                topic: &window.topic,
-                partition: window.partition,
+                topic: &self.window.topic,
+                partition: self.window.partition,
                 key: kept.key.map(|_| key),
                 value,
                 headers: &kept.headers,
                 timestamp_ms: kept.timestamp_ms,
                 urgent: kept.urgent,
             };
-            visit(&record, kept.token);
-        }
+            (record, kept.token)
+        })
     }
+}
 
+impl Batch {
     /// Its memory, unless that is a burst's.
     fn emptied(mut self) -> Self {
         if self.bytes.capacity() > SPARE_BYTES {

@@ -9,8 +9,8 @@ use rdkafka::bindings::rd_kafka_vtype_t::{
     RD_KAFKA_VTYPE_PARTITION, RD_KAFKA_VTYPE_RKT, RD_KAFKA_VTYPE_TIMESTAMP, RD_KAFKA_VTYPE_VALUE,
 };
 use rdkafka::bindings::{
-    RD_KAFKA_MSG_F_COPY, rd_kafka_producev, rd_kafka_resp_err_t, rd_kafka_topic_destroy,
-    rd_kafka_topic_new, rd_kafka_topic_t,
+    RD_KAFKA_MSG_F_COPY, rd_kafka_message_t, rd_kafka_produce_batch, rd_kafka_producev,
+    rd_kafka_resp_err_t, rd_kafka_topic_destroy, rd_kafka_topic_new, rd_kafka_topic_t,
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
@@ -72,18 +72,17 @@ impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
         timestamp_ms: i64,
         token: usize,
     ) -> Result<(), KafkaError> {
-        let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = handles.iter().find(|known| *known.topic == *topic) {
+        let error = self.with_handle(topic, |handle| {
             let (key, key_length) = parts(key);
             let (value, value_length) = parts(Some(value));
-            // SAFETY: the client is alive, and so is the handle, which is this client's. Each type
-            // is followed by arguments as librdkafka documents them for it, and the end closes the
-            // list. Key and value are copied before the call returns.
-            let error = unsafe {
+            // SAFETY: client and handle are alive. Each type is followed by arguments as librdkafka
+            // documents them for it, and the end closes the list. Key and value are copied before
+            // the call returns.
+            unsafe {
                 rd_kafka_producev(
                     self.client.client().native_ptr(),
                     RD_KAFKA_VTYPE_RKT,
-                    known.handle,
+                    handle,
                     RD_KAFKA_VTYPE_PARTITION,
                     partition,
                     RD_KAFKA_VTYPE_MSGFLAGS,
@@ -100,22 +99,80 @@ impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
                     timestamp_ms,
                     RD_KAFKA_VTYPE_END,
                 )
-            };
-            return if error == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                Ok(())
-            } else {
-                Err(KafkaError::MessageProduction(error.into()))
-            };
+            }
+        })?;
+        match error {
+            rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+            error => Err(KafkaError::MessageProduction(error.into())),
         }
-        drop(handles);
-        self.open(topic)?;
-        self.produce(topic, partition, key, value, timestamp_ms, token)
     }
 
-    /// Gets the handle of a topic.
-    fn open(&self, topic: &str) -> Result<(), KafkaError> {
+    /// Hands records without headers over, all to one partition and stamped with the present time; the
+    /// tokens come back with their reports. `refused` is told which aren't taken, and won't be
+    /// reported.
+    pub(in super::super) fn produce_all<'a>(
+        &self,
+        topic: &str,
+        partition: i32,
+        records: impl Iterator<Item = (Option<&'a [u8]>, &'a [u8], usize)>,
+        mut refused: impl FnMut(usize, KafkaError),
+    ) {
+        let mut messages: Vec<_> = records
+            .map(|(key, value, token)| {
+                let (key, key_len) = parts(key);
+                let (payload, len) = parts(Some(value));
+                rd_kafka_message_t {
+                    err: rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR,
+                    rkt: ptr::null_mut(),
+                    partition,
+                    payload: payload.cast_mut(),
+                    len,
+                    key: key.cast_mut(),
+                    key_len,
+                    offset: 0,
+                    _private: token as *mut c_void,
+                }
+            })
+            .collect();
+        let handed = self.with_handle(topic, |handle| {
+            let count = c_int::try_from(messages.len()).unwrap_or(c_int::MAX);
+            let flags = RD_KAFKA_MSG_F_COPY as c_int;
+            // SAFETY: client and handle are alive; there are so many messages, whose keys and
+            // payloads live as long as the records, and are copied before the call returns.
+            unsafe {
+                rd_kafka_produce_batch(handle, partition, flags, messages.as_mut_ptr(), count);
+            }
+        });
+        for message in messages {
+            let token = message._private as usize;
+            if let Err(error) = &handed {
+                refused(token, error.clone());
+            } else if message.err != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                refused(token, KafkaError::MessageProduction(message.err.into()));
+            }
+        }
+    }
+
+    /// Calls `with` with the handle of a topic, which is this client's.
+    fn with_handle<T>(
+        &self,
+        topic: &str,
+        with: impl FnOnce(*mut rd_kafka_topic_t) -> T,
+    ) -> Result<T, KafkaError> {
+        let find = |handles: &[Handle]| {
+            let known = handles.iter().find(|known| *known.topic == *topic);
+            known.map(|known| known.handle)
+        };
+        let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = find(&handles) {
+            return Ok(with(handle));
+        }
+        drop(handles);
         let name = CString::new(topic)?;
         let mut handles = self.handles.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = find(&handles) {
+            return Ok(with(handle));
+        }
         // SAFETY: the client and the name are alive, and without settings there is nothing to own.
         let handle = unsafe {
             rd_kafka_topic_new(
@@ -131,7 +188,7 @@ impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
         }
         let topic = topic.into();
         handles.push(Handle { topic, handle });
-        Ok(())
+        Ok(with(handle))
     }
 }
 
