@@ -167,6 +167,7 @@ struct Poller {
     inbox: ffi::Inbox,
     consumer: BaseConsumer<Context>,
     committed: Instant,
+    was_paused: bool,
 }
 
 impl Poller {
@@ -175,6 +176,7 @@ impl Poller {
             inbox: ffi::Inbox::new(&consumer),
             consumer,
             committed: Instant::now(),
+            was_paused: false,
         }
     }
 
@@ -188,11 +190,12 @@ impl Poller {
                     self.leave(shared);
                     return None;
                 }
-                if self.committed.elapsed() >= COMMIT_INTERVAL {
+                let due = self.committed.elapsed() >= COMMIT_INTERVAL;
+                if due {
                     self.committed = Instant::now();
                     commit(&self.consumer, shared, None);
                 }
-                self.follow_pause(shared);
+                self.follow_pause(shared, due);
             }
             // Without waiting first: only so can it be told that nothing is there.
             let mut polled = self.poll(shared, Duration::ZERO);
@@ -203,8 +206,13 @@ impl Poller {
                 polled = self.poll(shared, if halted { PAUSED_ROUND } else { ROUND });
             }
             match polled {
-                Polled::Nothing | Polled::Record(None) => {}
-                Polled::Record(work) => return work,
+                Polled::Nothing => {}
+                Polled::Record(work) => {
+                    shared.halted.store(false, Ordering::Relaxed);
+                    if work.is_some() {
+                        return work;
+                    }
+                }
                 Polled::Error(error @ KafkaError::MessageConsumptionFatal(_)) => {
                     give_up(shared, &error);
                     return None;
@@ -219,9 +227,15 @@ impl Poller {
             .poll(&self.consumer, wait, |record| shared.sink.record(record))
     }
 
-    fn follow_pause(&self, shared: &Shared) {
+    /// Has librdkafka stop reading, or go on, as is wanted; `again`, even if it was told to go on.
+    ///
+    /// Every rebalance makes it pause and resume by itself for a while, and of two such orders that are
+    /// given at one moment it drops one. So a member that was paused once is told to go on again and
+    /// again, which does nothing where it does; that a pause was dropped shows in what is read.
+    fn follow_pause(&mut self, shared: &Shared, again: bool) {
         let paused = shared.paused.load(Ordering::Acquire);
-        if paused == shared.halted.load(Ordering::Relaxed) {
+        let halted = shared.halted.load(Ordering::Relaxed);
+        if paused == halted && !(again && !paused && self.was_paused) {
             return;
         }
         let mut list = TopicPartitionList::new();
@@ -229,6 +243,7 @@ impl Poller {
             list.add_partition(&shared.options.topic, *partition);
         }
         let done = if paused {
+            self.was_paused = true;
             self.consumer.pause(&list)
         } else {
             self.consumer.resume(&list)
