@@ -291,7 +291,7 @@ impl Member {
         let job = Job {
             ticket,
             key,
-            arguments: Bytes::copy_from_slice(command.arguments),
+            arguments: state.arena.copy(command.arguments),
             size,
             reply_to,
             context,

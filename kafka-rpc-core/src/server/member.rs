@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::admission::{Address, Admission};
+use super::arena::Arena;
 use super::cancel::EarlyCancels;
 use super::clock_offsets::ClockOffsets;
 use super::context::{Context, Reason};
@@ -131,6 +132,7 @@ pub(super) struct State {
     /// Handlers were stopped because their grace was over.
     pub(super) stopped_handlers: u64,
     pub(super) throttles: Throttles,
+    pub(super) arena: Arena,
 }
 
 /// Keeps a flood of records from being a flood of log lines.
@@ -197,6 +199,7 @@ impl Member {
                 stopping: false,
                 stopped_handlers: 0,
                 throttles: Throttles::default(),
+                arena: Arena::default(),
             }),
             inline: AtomicBool::new(false),
             paused: Mutex::new(false),

@@ -6,6 +6,7 @@
 //! partitions. `clock_offsets`, `dedupe`, `schedule` and `commit` are pure state.
 
 mod admission;
+mod arena;
 mod builder;
 mod cancel;
 mod clock_offsets;

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -57,24 +56,50 @@ impl Shared {
     }
 
     /// Hears reports for a while: as long as somebody waits for one, else what there is by now.
-    pub(super) fn hear(&self, client: &BaseProducer<Deliveries>, lull: &mut Lull) {
+    pub(super) fn hear(&self, sender: &ffi::Sender<Deliveries>, lull: &mut Lull) {
         self.reports.attend();
         // Whoever held records back may be held up itself.
         if lull.was_held(self.windows.is_held()) {
             self.unhold();
         }
-        // A poll takes one event and doesn't tell whether there was one.
-        loop {
-            client.poll(Duration::ZERO);
-            if !self.tell() {
-                break;
-            }
-        }
+        while self.look(sender) {}
         self.reports.rest(
             lull,
             || self.windows.keep_any(),
             || self.closed.load(Ordering::Acquire),
         );
+    }
+
+    /// Hears what one event tells, if there is one, and passes it on.
+    pub(super) fn look(&self, sender: &ffi::Sender<Deliveries>) -> bool {
+        let heard = sender.hear(|report| self.ended(report));
+        self.tell();
+        heard
+    }
+
+    /// A record's delivery has ended.
+    fn ended(&self, report: ffi::Report) {
+        let (window, urgent, token) = unpack(report.token as u64);
+        let delivery = match report.failure {
+            None if !urgent => return lock(&self.batch).push(report.token as u64),
+            None => {
+                self.events.forget();
+                Delivery::Persisted
+            }
+            Some(failure) => {
+                let code = failure.error.rdkafka_error_code();
+                let error = errors::from_kafka("the record was not delivered", &failure.error);
+                let error = self.explain(error, code);
+                if failure.not_persisted {
+                    Delivery::NotPersisted(error)
+                } else {
+                    Delivery::Unknown(error)
+                }
+            }
+        };
+        self.sink.delivered(token, delivery);
+        self.reports.remove(1);
+        self.reported(window, 1);
     }
 
     /// Hands records to the client that go together.
@@ -88,8 +113,12 @@ impl Shared {
             return lot.records().map(|(_, token)| (token, closed())).collect();
         };
         let now = SystemClock.wall_ms();
+        // One by itself costs less.
+        let several = lot.len() > 1;
         let alike = |record: &Record<'_>| {
-            record.headers.is_empty() && now.abs_diff(record.timestamp_ms) <= SAME_MOMENT_MS
+            several
+                && record.headers.is_empty()
+                && now.abs_diff(record.timestamp_ms) <= SAME_MOMENT_MS
         };
         let mut refused = Vec::new();
         let mut records = lot.records().peekable();
@@ -152,8 +181,7 @@ impl Shared {
         let sender = self.client();
         // What is heard now lets more go, and spares the thread from being woken for it.
         if let Some(sender) = &sender {
-            sender.client().poll(Duration::ZERO);
-            self.tell();
+            self.look(sender);
         }
         let refused = self
             .windows
@@ -180,11 +208,11 @@ impl Shared {
         }
     }
 
-    /// Tells the reports that were heard; says whether there were any.
-    pub(super) fn tell(&self) -> bool {
+    /// Tells the reports that were heard.
+    pub(super) fn tell(&self) {
         let mut heard = std::mem::take(&mut *lock(&self.batch));
         if heard.is_empty() {
-            return false;
+            return;
         }
         self.events.forget();
         // First what others wait for.
@@ -202,7 +230,6 @@ impl Shared {
         if batch.is_empty() && heard.capacity() <= SPARE_REPORTS {
             *batch = heard;
         }
-        true
     }
 
     /// A record that a fatal error ended is only said to be purged; this says why.
@@ -229,30 +256,13 @@ pub(super) struct Deliveries(pub(super) Arc<Shared>);
 impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
-        let shared = &*self.0;
-        let (window, urgent, token) = unpack(opaque as u64);
-        match result {
-            Ok(_) if !urgent => return lock(&shared.batch).push(opaque as u64),
-            Ok(_) => {
-                shared.events.forget();
-                shared.sink.delivered(token, Delivery::Persisted);
-                shared.reports.remove(1);
-            }
-            Err((error, message)) => {
-                let code = error.rdkafka_error_code();
-                let error = errors::from_kafka("the record was not delivered", error);
-                let error = shared.explain(error, code);
-                let delivery = if ffi::certainly_not_persisted(message) {
-                    Delivery::NotPersisted(error)
-                } else {
-                    Delivery::Unknown(error)
-                };
-                shared.sink.delivered(token, delivery);
-                shared.reports.remove(1);
-            }
-        }
-        shared.reported(window, 1);
+    /// Called while a client is retired: else reports are heard by [`Shared::look`].
+    fn delivery(&self, result: &DeliveryResult<'_>, token: usize) {
+        let failure = result.as_ref().err().map(|(error, message)| ffi::Failure {
+            error: error.clone(),
+            not_persisted: ffi::certainly_not_persisted(message),
+        });
+        self.0.ended(ffi::Report { token, failure });
     }
 }
 

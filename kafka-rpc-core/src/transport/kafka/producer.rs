@@ -76,7 +76,7 @@ fn run(
     drop(reply.send(Ok(Arc::new(handle))));
     while let Some(sender) = shared.client() {
         let client = sender.client();
-        shared.hear(client, &mut lull);
+        shared.hear(&sender, &mut lull);
         if shared.closed.load(Ordering::Acquire) {
             shared.release_all(&sender);
             // The handle is gone, and with it whoever could take another clone.
@@ -174,8 +174,7 @@ impl Producer for KafkaProducer {
             &record,
             token,
             || {
-                sender.client().poll(Duration::ZERO);
-                shared.tell();
+                shared.look(&sender);
             },
             |window| shared.send(&sender, &record, pack(window, record.urgent, token)),
         );

@@ -307,6 +307,10 @@ impl Lot<'_> {
         self.window.partition
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.batch.records.len()
+    }
+
     /// Each record and its token, in order.
     pub(super) fn records(&self) -> impl Iterator<Item = (Record<'_>, u64)> {
         let mut rest = &self.batch.bytes[..];

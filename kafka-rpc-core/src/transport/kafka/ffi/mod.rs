@@ -1,6 +1,7 @@
 //! The only unsafe code: what librdkafka offers and its safe wrapper doesn't.
 #![allow(unsafe_code)]
 
+mod heard;
 mod inbox;
 mod queue;
 mod sender;
@@ -15,6 +16,7 @@ use rdkafka::bindings::{
 use rdkafka::client::Client;
 use rdkafka::message::BorrowedMessage;
 
+pub(super) use heard::{Failure, Report};
 pub(super) use inbox::{Inbox, Polled};
 pub(super) use queue::{Alerted, Queue};
 pub(super) use sender::Sender;

@@ -15,6 +15,7 @@ use rdkafka::bindings::{
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 
+use super::heard::{Report, hear};
 use super::queue::{Alert, Alerted, Queue};
 
 /// A producer's client, with handles of the topics that it produces to: without one, librdkafka
@@ -23,6 +24,7 @@ pub(in super::super) struct Sender<C: ProducerContext> {
     // Both are dropped before the client, which waits for them.
     handles: RwLock<Vec<Handle>>,
     _alert: Alert,
+    events: Arc<Queue>,
     client: BaseProducer<C>,
 }
 
@@ -47,15 +49,23 @@ impl Drop for Handle {
 impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
     /// `alerted` is when there is something to be heard by polling the client.
     pub(in super::super) fn new(client: BaseProducer<C>, alerted: Arc<dyn Alerted>) -> Self {
+        let events = Arc::new(Queue::main(client.client()));
         Self {
             handles: RwLock::new(Vec::new()),
-            _alert: Alert::on(Arc::new(Queue::main(client.client())), alerted),
+            _alert: Alert::on(Arc::clone(&events), alerted),
+            events,
             client,
         }
     }
 
     pub(in super::super) const fn client(&self) -> &BaseProducer<C> {
         &self.client
+    }
+
+    /// Hears what there is to be heard by now, at most one request's reports at a time; says whether
+    /// there was anything.
+    pub(in super::super) fn hear(&self, report: impl FnMut(Report)) -> bool {
+        hear(&self.events, &**self.client.client().context(), report)
     }
 
     /// Hands a record without headers over; `token` comes back with its report. A timestamp of 0 is
