@@ -67,7 +67,8 @@ impl Work for Run {
         let runtime = self.member.shared.runtime.clone();
         let _runtime = runtime.enter();
         let mut handling = self.handling();
-        let started_at = self.member.shared.clock.now();
+        // It was read a microsecond ago, and looking at the clock takes a good part of another.
+        let started_at = self.job.read_at;
         // Whoever takes over polls it again, and so nobody needs to be woken for this first one.
         let first = Pin::new(&mut handling).poll(&mut Context::from_waker(Waker::noop()));
         self.member.inline.store(false, Ordering::Release);

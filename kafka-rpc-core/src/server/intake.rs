@@ -25,8 +25,20 @@ use crate::{Code, Outcome};
 const SKEW_MS: u64 = 5_000;
 /// The pause between two log lines of a kind that peers can provoke.
 const LOG_PAUSE: Duration = Duration::from_secs(10);
+/// A reply bears its command's timestamp if that is so far from the server's clock: a broker refuses
+/// what a server whose clock is far ahead would write.
+const SAME_CLOCK_MS: u64 = 60_000;
 /// How long a reply is worth sending to a caller whose deadline isn't known.
 const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The timestamp of the reply to a command with this one, which is read now.
+const fn reply_ms(command_ms: i64, now_ms: i64) -> i64 {
+    if command_ms > 0 && now_ms.abs_diff(command_ms) > SAME_CLOCK_MS {
+        command_ms
+    } else {
+        now_ms
+    }
+}
 
 /// A command, with what is known of its record.
 pub(super) struct Arrival<'a> {
@@ -60,10 +72,10 @@ impl Member {
             if state.stopping {
                 return None;
             }
-            let ticket =
-                state
-                    .partitions
-                    .read(record.partition, record.offset, record.timestamp_ms)?;
+            let reply_ms = reply_ms(record.timestamp_ms, read_at_us / 1_000);
+            let ticket = state
+                .partitions
+                .read(record.partition, record.offset, reply_ms)?;
             count(&self.shared.counters.received);
             self.hold_back(state, read_at, &mut effects);
             match (envelope, record.value) {

@@ -22,10 +22,6 @@ use crate::wire::CallId;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A reply bears its command's timestamp if that is so far off: a broker refuses what a server whose
-/// clock is far ahead would write.
-const SAME_CLOCK_MS: u64 = 60_000;
-
 /// As many slots are kept for the next burst.
 const KEPT_SLOTS: usize = 4_096;
 
@@ -190,7 +186,6 @@ impl Outbox {
         let Some(producer) = self.producer.get() else {
             return;
         };
-        let timestamp_ms = self.timestamp_ms(outgoing.ticket);
         // Before it is produced, since its delivery may be told before `produce` returns.
         let token = lock(&self.state).take();
         let produced = producer.produce(
@@ -200,7 +195,7 @@ impl Outbox {
                 key: Some(outgoing.call_id.as_bytes()),
                 value: &outgoing.value,
                 headers: &[],
-                timestamp_ms,
+                timestamp_ms: outgoing.ticket.reply_ms,
                 urgent: false,
             },
             token as u64,
@@ -221,15 +216,6 @@ impl Outbox {
             }
             // Everything was forgotten meanwhile.
             Some(Slot::Free | Slot::Handed(_)) | None => drop(state),
-        }
-    }
-
-    /// A reply's timestamp: now, by its caller's clock if that of this server may be far off.
-    fn timestamp_ms(&self, ticket: Ticket) -> i64 {
-        let now = self.clock.wall_ms();
-        match ticket.timestamp_ms {
-            1.. if now.abs_diff(ticket.timestamp_ms) > SAME_CLOCK_MS => ticket.timestamp_ms,
-            _ => now,
         }
     }
 

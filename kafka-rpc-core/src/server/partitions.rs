@@ -19,8 +19,8 @@ pub(super) struct Ticket {
     pub(super) partition: u32,
     pub(super) generation: u64,
     offset: i64,
-    /// The record's timestamp, by the caller's clock.
-    pub(super) timestamp_ms: i64,
+    /// The timestamp of its reply.
+    pub(super) reply_ms: i64,
 }
 
 /// One partition in one assignment.
@@ -81,12 +81,7 @@ impl Partitions {
     }
 
     /// A record was read; `None` if its partition isn't owned.
-    pub(super) fn read(
-        &mut self,
-        partition: u32,
-        offset: i64,
-        timestamp_ms: i64,
-    ) -> Option<Ticket> {
+    pub(super) fn read(&mut self, partition: u32, offset: i64, reply_ms: i64) -> Option<Ticket> {
         let owned = self.owned.get_mut(&partition)?;
         if !owned.tracker.read(offset) {
             // The topic was made anew. What was read of the old one is nobody's any more, and
@@ -103,7 +98,7 @@ impl Partitions {
             partition,
             generation: owned.generation,
             offset,
-            timestamp_ms,
+            reply_ms,
         })
     }
 
