@@ -5,6 +5,9 @@
 //! broker as much as a hundred records do. What is kept here goes as one batch, at the moment at
 //! which the last acknowledgement comes.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -27,6 +30,8 @@ pub(super) struct Windows {
     table: RwLock<Table>,
     /// Everything is kept back.
     held: AtomicBool,
+    /// The numbers of windows that began to keep records because everything is kept back.
+    keeping: Mutex<Vec<u16>>,
     /// How many records are kept back, and their bytes.
     kept: AtomicUsize,
     bytes: AtomicUsize,
@@ -101,7 +106,7 @@ impl Windows {
         let (number, window) = self.of(record.topic, record.partition)?;
         let mut state = lock(&window.state);
         if self.is_held() {
-            self.keep(&mut state, record, token)?;
+            self.keep(number, &mut state, record, token)?;
             return Ok(Passed::Held(number));
         }
         if state.is_full() && state.kept.records.is_empty() {
@@ -110,7 +115,7 @@ impl Windows {
             state = lock(&window.state);
         }
         if state.is_full() {
-            self.keep(&mut state, record, token)?;
+            self.keep(number, &mut state, record, token)?;
             return Ok(Passed::Kept);
         }
         state.on_their_way += 1;
@@ -132,10 +137,7 @@ impl Windows {
         count: usize,
         mut send: impl FnMut(u16, &Lot<'_>) -> Refused,
     ) -> Refused {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let window = table.windows.get(usize::from(number)).map(Arc::clone);
-        drop(table);
-        let Some(window) = window else {
+        let Some(window) = self.at(number) else {
             return Vec::new();
         };
         lock(&window.state).on_their_way -= count;
@@ -156,21 +158,31 @@ impl Windows {
         if !self.held.swap(false, Ordering::SeqCst) {
             return Vec::new();
         }
-        self.release_each(false, &mut send)
+        // One that goes on waiting for a report is let go by that.
+        let keeping = std::mem::take(&mut *lock(&self.keeping));
+        let windows = keeping
+            .into_iter()
+            .filter_map(|number| Some((number, self.at(number)?)));
+        self.release_each(windows, false, &mut send)
     }
 
     /// Hands over everything that is kept back.
     pub(super) fn release_all(&self, mut send: impl FnMut(u16, &Lot<'_>) -> Refused) -> Refused {
-        self.release_each(true, &mut send)
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let windows = table.windows.clone();
+        drop(table);
+        self.release_each((0..).zip(windows), true, &mut send)
     }
 
-    fn release_each(&self, now: bool, send: &mut impl FnMut(u16, &Lot<'_>) -> Refused) -> Refused {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let mut failed = Vec::new();
-        for (number, window) in (0..).zip(&table.windows) {
-            failed.extend(self.release(number, window, now, send));
-        }
-        failed
+    fn release_each(
+        &self,
+        windows: impl Iterator<Item = (u16, Arc<Window>)>,
+        now: bool,
+        send: &mut impl FnMut(u16, &Lot<'_>) -> Refused,
+    ) -> Refused {
+        windows
+            .flat_map(|(number, window)| self.release(number, &window, now, send))
+            .collect()
     }
 
     /// Whether any record is kept back: somebody waits for the next report.
@@ -180,6 +192,7 @@ impl Windows {
 
     fn keep(
         &self,
+        number: u16,
         state: &mut State,
         record: &Record<'_>,
         token: u64,
@@ -190,6 +203,9 @@ impl Windows {
                 TransportErrorKind::QueueFull,
                 format!("{MAX_BYTES} bytes wait for the brokers to acknowledge earlier ones"),
             ));
+        }
+        if state.kept.records.is_empty() && self.is_held() {
+            lock(&self.keeping).push(number);
         }
         self.bytes.fetch_add(size, Ordering::SeqCst);
         self.kept.fetch_add(1, Ordering::SeqCst);
@@ -244,6 +260,11 @@ impl Windows {
             state.spare = batch.emptied();
             failed.extend(refused);
         }
+    }
+
+    fn at(&self, number: u16) -> Option<Arc<Window>> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.windows.get(usize::from(number)).map(Arc::clone)
     }
 
     fn of(&self, topic: &str, partition: u32) -> Result<(u16, Arc<Window>), TransportError> {
