@@ -196,3 +196,70 @@ impl Alerted for Reports {
         self.rouse_from(LISTENING);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn a_report_is_awaited_until_as_many_came_as_were_produced_by_then() {
+        let reports = Reports::default();
+        reports.add(false);
+        assert!(!reports.is_awaited());
+        reports.add(true);
+        reports.add(false);
+        assert!(reports.is_awaited());
+        reports.remove(2);
+        assert!(!reports.is_awaited() && !reports.is_zero());
+        reports.remove(1);
+        assert!(reports.is_zero());
+    }
+
+    #[test]
+    fn whoever_waits_for_all_reports_waits_until_they_have_come() {
+        let reports = Reports::default();
+        reports.wait(Duration::ZERO);
+        reports.add(false);
+        reports.wait(Duration::ZERO);
+        assert!(!reports.is_zero(), "that was too short");
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !reports.is_awaited() {
+                    thread::yield_now();
+                }
+                reports.remove(1);
+            });
+            reports.wait(SOON);
+            assert!(reports.is_zero());
+        });
+    }
+
+    #[test]
+    fn nobody_rests_who_is_to_stop() {
+        let reports = Reports::default();
+        let mut lull = Lull::default();
+        let start = Instant::now();
+        for _ in 0..=DOZES + 100 {
+            reports.rest(&mut lull, || false, || true);
+        }
+        assert!(start.elapsed() < SLEEP, "no round of these rests");
+    }
+
+    #[test]
+    fn what_comes_while_somebody_listens_ends_the_rest() {
+        let reports = Reports::default();
+        let mut lull = Lull::default();
+        reports.attend();
+        reports.alert();
+        // Alerted before it rests, it doesn't: a thousand rests would take seconds.
+        let start = Instant::now();
+        for _ in 0..1_000 {
+            reports.rest(&mut lull, || true, || false);
+        }
+        assert!(start.elapsed() < 200 * DOZE);
+    }
+}

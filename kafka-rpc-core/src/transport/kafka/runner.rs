@@ -5,6 +5,9 @@
 //! code, or end, while others wait on plain threads. So the listener's thread watches: it reads
 //! itself while the task doesn't come to it, and without a runtime always.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
