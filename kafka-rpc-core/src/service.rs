@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -117,6 +118,28 @@ pub trait Service: Send + Sync + 'static {
     /// Arguments are decoded within the future, so that a decode failure and a panic in a
     /// `Deserialize` implementation are handled where the method's own are.
     fn dispatch(&self, method: usize, arguments: Bytes) -> Dispatch;
+}
+
+/// So services of several types can be kept and served alike.
+impl<S: Service + ?Sized> Service for Box<S> {
+    fn descriptor(&self) -> &'static Descriptor {
+        (**self).descriptor()
+    }
+
+    fn dispatch(&self, method: usize, arguments: Bytes) -> Dispatch {
+        (**self).dispatch(method, arguments)
+    }
+}
+
+/// So one service can be served by several servers.
+impl<S: Service + ?Sized> Service for Arc<S> {
+    fn descriptor(&self) -> &'static Descriptor {
+        (**self).descriptor()
+    }
+
+    fn dispatch(&self, method: usize, arguments: Bytes) -> Dispatch {
+        (**self).dispatch(method, arguments)
+    }
 }
 
 /// A method at work.
