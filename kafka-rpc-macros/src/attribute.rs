@@ -1,11 +1,10 @@
 //! The settings of `#[service(...)]`, `#[rpc(...)]` and an argument's `#[serde(...)]`, read by
 //! tables of what each may hold.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
-use syn::parse::{ParseStream, Parser as _};
-use syn::{Ident, Lit, LitInt, LitStr, Path, Token};
+use syn::{Ident, LitInt, LitStr, Path};
 
 use crate::errors::Errors;
 
@@ -24,39 +23,36 @@ pub(crate) enum Kind {
     FlagOrText,
 }
 
-impl Kind {
-    const fn example(self) -> &'static str {
-        match self {
-            Self::Flag => "",
-            Self::Text | Self::FlagOrText => " = \"...\"",
-            Self::Number => " = 1",
-            Self::Word => " = argument",
-        }
-    }
-}
-
-/// Every key that an attribute knows.
-pub(crate) type Table = &'static [(&'static str, Kind)];
+/// Every key that an attribute knows, with what may follow it, and an example of that.
+pub(crate) type Table = &'static [(&'static str, Kind, &'static str)];
 
 pub(crate) const SERVICE: Table = &[
-    ("name", Kind::Text),
-    ("version", Kind::Number),
-    ("commands", Kind::Text),
-    ("results", Kind::Text),
-    ("crate", Kind::Text),
+    ("name", Kind::Text, "\"billing\""),
+    ("version", Kind::Number, "1"),
+    ("commands", Kind::Text, "\"billing.in\""),
+    ("results", Kind::Text, "\"billing.out\""),
+    ("compact", Kind::Flag, ""),
+    ("crate", Kind::Text, "\"path::to::kafka_rpc\""),
 ];
 
 pub(crate) const METHOD: Table = &[
-    ("timeout", Kind::Text),
-    ("key", Kind::Word),
-    ("oneway", Kind::Flag),
-    ("idempotent", Kind::Flag),
-    ("name", Kind::Text),
-    ("result", Kind::Flag),
-    ("plain", Kind::Flag),
+    ("timeout", Kind::Text, "\"250ms\""),
+    ("key", Kind::Word, "argument"),
+    ("oneway", Kind::Flag, ""),
+    ("idempotent", Kind::Flag, ""),
+    ("name", Kind::Text, "\"add\""),
+    ("result", Kind::Flag, ""),
+    ("plain", Kind::Flag, ""),
 ];
 
-pub(crate) const ARGUMENT: Table = &[("default", Kind::FlagOrText), ("rename", Kind::Text)];
+pub(crate) const ARGUMENT: Table = &[
+    ("default", Kind::FlagOrText, "\"function\""),
+    ("rename", Kind::Text, "\"type\""),
+    ("with", Kind::Text, "\"module\""),
+    ("serialize_with", Kind::Text, "\"function\""),
+    ("deserialize_with", Kind::Text, "\"function\""),
+    ("skip_serializing_if", Kind::Text, "\"function\""),
+];
 
 enum Value {
     Text(LitStr),
@@ -77,20 +73,27 @@ pub(crate) struct Settings(Vec<Setting>);
 impl Settings {
     /// Reads more settings, and notes what is wrong with them.
     pub(crate) fn read(&mut self, tokens: TokenStream, table: Table, errors: &mut Errors) {
-        let parser = |input: ParseStream<'_>| {
-            while !input.is_empty() {
-                let setting = setting(input)?;
-                if let Some(setting) = check(setting, table, &self.0, errors) {
-                    self.0.push(setting);
+        let mut one = TokenStream::new();
+        for token in tokens {
+            if matches!(&token, TokenTree::Punct(comma) if comma.as_char() == ',') {
+                if one.is_empty() {
+                    errors.at(&token, "there is no setting before this comma");
                 }
-                if !input.is_empty() {
-                    input.parse::<Token![,]>()?;
-                }
+                self.add(std::mem::take(&mut one), table, errors);
+            } else {
+                one.extend([token]);
             }
-            Ok(())
-        };
-        let parsed = parser.parse2(tokens);
-        errors.take(parsed);
+        }
+        self.add(one, table, errors);
+    }
+
+    fn add(&mut self, tokens: TokenStream, table: Table, errors: &mut Errors) {
+        if tokens.is_empty() {
+            return;
+        }
+        let setting = setting(tokens, table, errors);
+        let setting = setting.and_then(|it| check(it, table, &self.0, errors));
+        self.0.extend(setting);
     }
 
     fn get(&self, key: &str) -> Option<&Setting> {
@@ -134,35 +137,65 @@ impl Settings {
     }
 }
 
-fn setting(input: ParseStream<'_>) -> syn::Result<Setting> {
-    let key = input.call(Ident::parse_any)?;
-    let value = if input.peek(Token![=]) {
-        input.parse::<Token![=]>()?;
-        Some(value(input)?)
-    } else if input.peek(syn::token::Paren) {
-        let content;
-        syn::parenthesized!(content in input);
-        Some(Value::Other(content.parse()?))
-    } else {
-        None
+/// One setting, without its comma.
+fn setting(tokens: TokenStream, table: Table, errors: &mut Errors) -> Option<Setting> {
+    let mut rest = tokens.clone().into_iter();
+    let key = match rest.next() {
+        Some(TokenTree::Ident(key)) => key,
+        _ => {
+            errors.at(
+                tokens,
+                format!("a setting begins with its key: {}", keys(table)),
+            );
+            return None;
+        }
     };
-    Ok(Setting { key, value })
+    let key = key.unraw();
+    let value = match rest.next() {
+        None => None,
+        Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => {
+            let tokens: Vec<_> = rest.collect();
+            if let [
+                TokenTree::Literal(_) | TokenTree::Ident(_),
+                TokenTree::Ident(next),
+                ..,
+            ] = tokens.as_slice()
+            {
+                errors.at(next, format!("there is a comma missing before `{next}`"));
+                return None;
+            }
+            (!tokens.is_empty()).then(|| value(tokens.into_iter().collect()))
+        }
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => {
+            Some(Value::Other(group.into_token_stream()))
+        }
+        Some(other) => {
+            errors.at(
+                other,
+                format!("there is a comma or a `=` missing after `{key}`"),
+            );
+            return None;
+        }
+    };
+    Some(Setting { key, value })
 }
 
-fn value(input: ParseStream<'_>) -> syn::Result<Value> {
-    if input.peek(Ident::peek_any) && !input.peek(syn::LitBool) {
-        return input.call(Ident::parse_any).map(Value::Word);
+fn value(tokens: TokenStream) -> Value {
+    if let Ok(text) = syn::parse2(tokens.clone()) {
+        return Value::Text(text);
     }
-    let negative = input.parse::<Option<Token![-]>>()?;
-    Ok(match (negative, input.parse()?) {
-        (None, Lit::Str(text)) => Value::Text(text),
-        (None, Lit::Int(number)) => Value::Number(number),
-        (sign, other) => {
-            let mut tokens = sign.into_token_stream();
-            other.to_tokens(&mut tokens);
-            Value::Other(tokens)
-        }
-    })
+    if let Ok(number) = syn::parse2::<LitInt>(tokens.clone())
+        && number.suffix().is_empty()
+    {
+        return Value::Number(number);
+    }
+    if let Ok(word) = syn::parse::Parser::parse2(Ident::parse_any, tokens.clone())
+        && word != "true"
+        && word != "false"
+    {
+        return Value::Word(word);
+    }
+    Value::Other(tokens)
 }
 
 /// The setting, if the table knows it, it is the first of its key, and its value is of the kind.
@@ -173,7 +206,7 @@ fn check(
     errors: &mut Errors,
 ) -> Option<Setting> {
     let name = setting.key.to_string();
-    let Some((_, kind)) = table.iter().find(|(key, _)| *key == name) else {
+    let Some((_, kind, example)) = table.iter().find(|(key, ..)| *key == name) else {
         errors.at(&setting.key, unknown(&name, table));
         return None;
     };
@@ -188,7 +221,7 @@ fn check(
         | (Kind::Word, Some(Value::Word(_))) => return Some(setting),
         (_, None) => errors.at(
             &setting.key,
-            format!("`{name}` needs a value: `{name}{}`", kind.example()),
+            format!("`{name}` needs a value: `{name} = {example}`"),
         ),
         (Kind::Flag, Some(value)) => {
             errors.at(
@@ -198,7 +231,7 @@ fn check(
         }
         (_, Some(value)) => errors.at(
             value,
-            format!("wrong kind of value: write `{name}{}`", kind.example()),
+            format!("wrong kind of value: write for instance `{name} = {example}`"),
         ),
     }
     None
@@ -215,12 +248,16 @@ impl ToTokens for Value {
     }
 }
 
+fn keys(table: Table) -> String {
+    let keys: Vec<_> = table.iter().map(|(key, ..)| format!("`{key}`")).collect();
+    keys.join(", ")
+}
+
 fn unknown(name: &str, table: Table) -> String {
-    let keys: Vec<_> = table.iter().map(|(key, _)| format!("`{key}`")).collect();
-    let expected = keys.join(", ");
+    let expected = keys(table);
     let nearest = table
         .iter()
-        .map(|(key, _)| (distance(name, key), key))
+        .map(|(key, ..)| (distance(name, key), key))
         .min()
         .filter(|(distance, key)| *distance <= 1 + key.len() / 4);
     match nearest {

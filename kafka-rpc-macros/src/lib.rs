@@ -9,6 +9,7 @@ mod crate_path;
 mod duration;
 mod errors;
 mod expand;
+mod forward;
 mod model;
 mod parse;
 mod signature;
@@ -21,4 +22,33 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn service(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(attribute.into(), item.into()).into()
+}
+
+/// Settings of one method, within a trait that [`macro@service`] stands on; its page lists them.
+///
+/// ```
+/// #[kafka_rpc::service]
+/// pub trait Clock {
+///     #[rpc(timeout = "250ms")]
+///     async fn now(&self) -> u64;
+/// }
+/// ```
+///
+/// Within such a trait it needs no import, and anywhere else it is an error:
+///
+/// ```compile_fail
+/// #[kafka_rpc::rpc(timeout = "250ms")]
+/// async fn now() -> u64 {
+///     0
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn rpc(_: TokenStream, item: TokenStream) -> TokenStream {
+    let error = syn::Error::new(
+        proc_macro2::Span::call_site(),
+        "`#[rpc(...)]` goes on a method of a trait that `#[kafka_rpc::service]` stands on",
+    );
+    let mut tokens = TokenStream::from(error.into_compile_error());
+    tokens.extend(item);
+    tokens
 }

@@ -1,49 +1,41 @@
 //! A method's signature: its receiver, its arguments, and what a service method can't have.
 
 use syn::ext::IdentExt as _;
-use syn::punctuated::Punctuated;
 use syn::{
-    Error, FnArg, Ident, LitStr, Pat, PatType, Receiver, ReceiverKind, Safety, Signature,
-    TraitItemFn,
+    Error, FnArg, Ident, LitStr, Pat, PatType, Receiver, ReceiverKind, ReturnType, Safety,
+    Signature, Token, TraitItemFn,
 };
 
 use crate::attribute::{ARGUMENT, Settings};
-use crate::errors::Errors;
-use crate::model::{Argument, Default, listed, take_attributes};
-use crate::types;
+use crate::errors::{Errors, written};
+use crate::forward::{self, On};
+use crate::model::{Argument, Default, Encoding, listed, take_attributes};
+use crate::types::{self, Place};
 
 /// Reads a method's arguments, takes our attributes off them, and notes what is wrong.
 pub(crate) fn read(item: &mut TraitItemFn, errors: &mut Errors) -> Vec<Argument> {
     modifiers(&item.sig, errors);
-    generics(&item.sig, errors);
-    if let Some(body) = &item.default {
-        errors.at(
-            body,
-            "a service method has no default body; implementations provide it",
-        );
-    }
+    generics(&mut item.sig, errors);
+    let has_body = item.default.is_some();
     let mut arguments: Vec<Argument> = Vec::new();
-    let mut inputs = Punctuated::new();
     let mut has_receiver = false;
-    for input in std::mem::take(&mut item.sig.inputs) {
+    for input in &mut item.sig.inputs {
         match input {
             FnArg::Receiver(it) => {
                 has_receiver = true;
-                receiver(&it, errors);
-                inputs.push(FnArg::Receiver(it));
+                receiver(it, errors);
             }
-            FnArg::Typed(mut typed) => {
-                if let Some(argument) = argument(&mut typed, errors) {
-                    if let Some(twin) = twin(&arguments, &argument) {
-                        errors.at(&argument.ident, twin);
-                    }
-                    arguments.push(argument);
+            FnArg::Typed(typed) => {
+                let Some(argument) = argument(typed, has_body, errors) else {
+                    continue;
+                };
+                if let Some(twin) = twin(&arguments, &argument) {
+                    errors.at(&argument.ident, twin);
                 }
-                inputs.push(FnArg::Typed(typed));
+                arguments.push(argument);
             }
         }
     }
-    item.sig.inputs = inputs;
     if !has_receiver {
         errors.push(Error::new(
             item.sig.paren_token.span.join(),
@@ -53,14 +45,34 @@ pub(crate) fn read(item: &mut TraitItemFn, errors: &mut Errors) -> Vec<Argument>
     arguments
 }
 
-fn modifiers(signature: &Signature, errors: &mut Errors) {
-    if signature.asyncness.is_none() {
-        let name = &signature.ident;
-        errors.at(
-            signature.fn_token,
-            format!("service methods are `async fn`: write `async fn {name}`"),
-        );
+/// Says that a method isn't `async`, which changes nothing else about it.
+pub(crate) fn asynchronous(signature: &Signature, errors: &mut Errors) {
+    if signature.asyncness.is_some() {
+        return;
     }
+    let mut fixed = signature.clone();
+    fixed.asyncness = Some(Token![async](signature.fn_token.span));
+    fixed.constness = None;
+    fixed.abi = None;
+    fixed.safety = Safety::Default;
+    for input in &mut fixed.inputs {
+        match input {
+            FnArg::Receiver(receiver) => *receiver = syn::parse_quote!(&self),
+            FnArg::Typed(typed) => typed.attrs.clear(),
+        }
+    }
+    if let ReturnType::Type(_, ty) = &mut fixed.output
+        && let Some(output) = types::future_output(ty).cloned()
+    {
+        **ty = output;
+    }
+    errors.at(
+        signature.fn_token,
+        format!("service methods are `async fn`: write `{}`", written(fixed)),
+    );
+}
+
+fn modifiers(signature: &Signature, errors: &mut Errors) {
     if let Some(constness) = signature.constness {
         errors.at(constness, "a service method cannot be `const`");
     }
@@ -73,11 +85,14 @@ fn modifiers(signature: &Signature, errors: &mut Errors) {
         errors.at(abi, "a service method cannot have a foreign ABI");
     }
     if let Some(variadic) = &signature.variadic {
-        errors.at(variadic, "a service method cannot be variadic");
+        errors.at(
+            variadic,
+            "a service method has a fixed number of arguments; use a `Vec`",
+        );
     }
 }
 
-fn generics(signature: &Signature, errors: &mut Errors) {
+fn generics(signature: &mut Signature, errors: &mut Errors) {
     if !signature.generics.params.is_empty() {
         errors.at(
             &signature.generics,
@@ -85,7 +100,7 @@ fn generics(signature: &Signature, errors: &mut Errors) {
              make the types concrete",
         );
     }
-    if let Some(clause) = &signature.generics.where_clause {
+    if let Some(clause) = signature.generics.where_clause.take() {
         errors.at(clause, "a service method cannot have a `where` clause");
     }
 }
@@ -103,31 +118,30 @@ fn receiver(receiver: &Receiver, errors: &mut Errors) {
     }
 }
 
-fn argument(typed: &mut PatType, errors: &mut Errors) -> Option<Argument> {
+fn argument(typed: &mut PatType, has_body: bool, errors: &mut Errors) -> Option<Argument> {
     let mut settings = Settings::default();
     for attribute in take_attributes(&mut typed.attrs, "serde") {
         if let Some(tokens) = listed(&attribute, errors) {
             settings.read(tokens, ARGUMENT, errors);
         }
     }
-    // Documentation of an argument has no place in a function, and would warn.
-    drop(take_attributes(&mut typed.attrs, "doc"));
-    for attribute in &typed.attrs {
-        errors.at(
-            attribute,
-            "an argument takes `#[serde(default)]`, `#[serde(rename = \"...\")]` and \
-             documentation, and no other attribute",
-        );
+    let forwarded = forward::sort(std::mem::take(&mut typed.attrs), On::Argument, errors);
+    typed.attrs.clone_from(&forwarded.conditions);
+    typed.attrs.extend(forwarded.declared.iter().cloned());
+    types::check(&typed.ty, Place::Argument, errors);
+    let ident = plain_name(typed, has_body, errors)?;
+    let function = |key, errors: &mut Errors| settings.path(key, errors);
+    let default = settings
+        .flag("default")
+        .map(|_| function("default", errors).map_or(Default::OfType, Default::Function));
+    let skip = function("skip_serializing_if", errors);
+    if let (Some(_), Some(key), None) = (&skip, settings.flag("skip_serializing_if"), &default) {
+        errors.push(Error::new(
+            key,
+            "`skip_serializing_if` needs `default` beside it: it says what a server takes for an \
+             argument that isn't sent",
+        ));
     }
-    if let Some(mistake) = types::mistake(&typed.ty, false) {
-        errors.push(mistake);
-    }
-    let ident = plain_name(typed, errors)?;
-    let default = settings.flag("default").map(|_| {
-        settings
-            .path("default", errors)
-            .map_or(Default::OfType, Default::Function)
-    });
     let name = settings
         .text("rename")
         .cloned()
@@ -137,14 +151,42 @@ fn argument(typed: &mut PatType, errors: &mut Errors) -> Option<Argument> {
         ty: (*typed.ty).clone(),
         name,
         default,
+        skip,
+        encoding: encoding(typed, &settings, errors),
+        forwarded,
     })
 }
 
+fn encoding(typed: &PatType, settings: &Settings, errors: &mut Errors) -> Encoding {
+    let module = settings.path("with", errors);
+    let mut function = |key, name: &str| {
+        let own = settings.path(key, errors);
+        own.or_else(|| {
+            let mut path = module.clone()?;
+            let span = path.segments.last().map(|it| it.ident.span())?;
+            path.segments.push(Ident::new(name, span).into());
+            Some(path)
+        })
+    };
+    let serialize = function("serialize_with", "serialize");
+    let deserialize = function("deserialize_with", "deserialize");
+    if serialize.is_some() || deserialize.is_some() {
+        return Encoding::Functions {
+            serialize,
+            deserialize,
+        };
+    }
+    types::long_array(&typed.ty).map_or(Encoding::Own, |array| Encoding::Array(array.clone()))
+}
+
 /// The argument's name; leaves a pattern that a trait may have.
-fn plain_name(typed: &mut PatType, errors: &mut Errors) -> Option<Ident> {
+fn plain_name(typed: &mut PatType, has_body: bool, errors: &mut Errors) -> Option<Ident> {
+    const PLAIN: &str = "use a plain name, because an argument travels by its name";
     let ident = match &mut *typed.pat {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
-            pat.mutability = None;
+            if !has_body {
+                pat.mutability = None;
+            }
             return Some(pat.ident.clone());
         }
         Pat::Wild(wild) => {
@@ -152,11 +194,11 @@ fn plain_name(typed: &mut PatType, errors: &mut Errors) -> Option<Ident> {
             None
         }
         Pat::Ident(pat) => {
-            errors.at(&*pat, "use a plain name");
+            errors.at(&*pat, PLAIN);
             Some(pat.ident.clone())
         }
         other => {
-            errors.at(other, "use a plain name");
+            errors.at(other, PLAIN);
             None
         }
     };
@@ -168,14 +210,20 @@ fn plain_name(typed: &mut PatType, errors: &mut Errors) -> Option<Ident> {
 }
 
 /// Says with which earlier argument this one collides.
+///
+/// Two that exist under conditions are taken for alternatives; if both exist, the compiler objects.
 fn twin(earlier: &[Argument], argument: &Argument) -> Option<String> {
-    let same = |other: &&Argument| other.ident == argument.ident;
-    if earlier.iter().any(|other| same(&other)) {
-        return Some(format!("there are two arguments `{}`", argument.ident));
-    }
+    let ident = argument.ident.unraw();
     let name = argument.name.value();
-    earlier
+    let conditional = |it: &Argument| !it.forwarded.conditions.is_empty();
+    let earlier = earlier
         .iter()
+        .filter(|other| !(conditional(other) && conditional(argument)));
+    if earlier.clone().any(|other| other.ident.unraw() == ident) {
+        return Some(format!("there are two arguments `{ident}`: rename one"));
+    }
+    earlier
+        .clone()
         .find(|other| other.name.value() == name)
         .map(|other| format!("`{}` is called `{name}` on the wire already", other.ident))
 }

@@ -1,10 +1,9 @@
 //! Rules about a service as a whole.
 
-use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 use syn::{Error, LitStr, TypeParamBound};
 
-use crate::errors::Errors;
+use crate::errors::{Errors, line};
 use crate::model::{Item, Method, Service};
 
 /// Kafka's own limit.
@@ -16,14 +15,18 @@ const MAX_METHOD_BYTES: usize = 1024;
 /// Notes what is wrong. Methods that collide with an earlier one are taken out.
 pub(crate) fn check(service: &mut Service, errors: &mut Errors) {
     shape(service, errors);
-    topic(
-        &service.name,
-        MAX_TOPIC_BYTES - SUFFIX_BYTES,
-        "a service's name",
-        errors,
-    );
+    let named = service.item.ident.unraw() != service.name.value();
+    let what = if named {
+        "a service's name"
+    } else {
+        "the name of a service, which is its trait's if `name = \"...\"` sets no other,"
+    };
+    topic(&service.name, MAX_TOPIC_BYTES - SUFFIX_BYTES, what, errors);
     for text in [&service.commands, &service.results].into_iter().flatten() {
         topic(text, MAX_TOPIC_BYTES, "a topic's name", errors);
+        if text.value().starts_with("__") {
+            errors.at(text, "topics that begin with `__` are Kafka's own");
+        }
     }
     let topics =
         [&service.commands, &service.results].map(|topic| topic.as_ref().map(LitStr::value));
@@ -43,7 +46,27 @@ pub(crate) fn check(service: &mut Service, errors: &mut Errors) {
             );
         }
     }
+    if service.compact.is_some() {
+        positions(service, errors);
+    }
     collisions(service, errors);
+}
+
+/// Arguments that travel by position all have to be there.
+fn positions(service: &Service, errors: &mut Errors) {
+    for argument in service.methods().flat_map(|it| &it.arguments) {
+        let why = if argument.skip.is_some() {
+            "be left out by `skip_serializing_if`"
+        } else if !argument.forwarded.conditions.is_empty() {
+            "exist only under a condition"
+        } else {
+            continue;
+        };
+        errors.at(
+            &argument.ident,
+            format!("`compact` sends arguments by position, so none may {why}"),
+        );
+    }
 }
 
 fn shape(service: &Service, errors: &mut Errors) {
@@ -63,7 +86,8 @@ fn shape(service: &Service, errors: &mut Errors) {
     if let Some(clause) = &item.generics.where_clause {
         errors.at(
             clause,
-            "a service cannot have a `where` clause; make the types concrete",
+            "a service cannot have a `where` clause; bounds of `Self` go after the name: \
+             `trait Name: Bound`",
         );
     }
     for bound in &item.supertraits {
@@ -73,8 +97,11 @@ fn shape(service: &Service, errors: &mut Errors) {
             errors.at(lifetime, "a service borrows nothing");
         }
     }
-    if service.items.is_empty() {
-        errors.at(&item.ident, "a service has at least one method");
+    if service.items.is_empty() && errors.count() == 0 {
+        errors.at(
+            &item.ident,
+            "a service has at least one method: write for instance `async fn ping(&self);`",
+        );
     }
 }
 
@@ -95,39 +122,53 @@ fn topic(text: &LitStr, max: usize, what: &str, errors: &mut Errors) {
     errors.at(text, message);
 }
 
+/// Methods under conditions are taken for alternatives; if two exist, the compiler objects.
 fn collisions(service: &mut Service, errors: &mut Errors) {
-    let mut seen: Vec<(String, String, Span)> = Vec::new();
     let taken = std::mem::take(&mut service.items);
     for item in taken {
-        let Item::Method(method) = &item else {
+        let (Item::Method(method) | Item::Broken(method)) = &item else {
             service.items.push(item);
             continue;
         };
-        let (ident, name) = (
-            method.item.sig.ident.unraw().to_string(),
-            method.name.value(),
-        );
-        if seen.iter().any(|(other, ..)| *other == ident) {
+        let ident = method.item.sig.ident.unraw();
+        let earlier = || {
+            service.items.iter().filter_map(|item| match item {
+                Item::Method(other) | Item::Broken(other) => {
+                    let alternatives = !other.forwarded.conditions.is_empty()
+                        && !method.forwarded.conditions.is_empty();
+                    (!alternatives).then_some(other)
+                }
+                Item::Foreign(_) => None,
+            })
+        };
+        if let Some(first) = earlier().find(|it| it.item.sig.ident.unraw() == ident) {
             // Kept out of the trait too, where the compiler would report it once more.
+            let line = line(first.item.sig.ident.span());
             errors.at(
                 &method.item.sig.ident,
-                format!("there are two methods `{ident}`"),
+                format!(
+                    "there are two methods `{ident}`: rename or remove this one, or the first{line}"
+                ),
             );
             continue;
         }
-        if let Some((other, _, span)) = seen.iter().find(|(_, other, _)| *other == name) {
-            same_name(method, other, *span, errors);
+        let name = method.name.value();
+        if let Some(first) = earlier().find(|it| it.name.value() == name) {
+            same_name(method, first, errors);
         }
-        seen.push((ident, name, method.name.span()));
         service.items.push(item);
     }
 }
 
-fn same_name(method: &Method, other: &str, span: Span, errors: &mut Errors) {
+fn same_name(method: &Method, first: &Method, errors: &mut Errors) {
     let name = method.name.value();
+    let other = first.item.sig.ident.unraw();
     errors.at(
         &method.name,
         format!("`{other}` is called \"{name}\" on the wire already"),
     );
-    errors.push(Error::new(span, format!("\"{name}\" is first used here")));
+    errors.push(Error::new(
+        first.name.span(),
+        format!("\"{name}\" is first used here"),
+    ));
 }

@@ -85,7 +85,7 @@ pub use kafka_rpc_core::{
     ServerBuilder, ServerStats, Service, ServiceClient, ServiceServer, StageTotals, Times,
     TopicSettings, testing,
 };
-pub use kafka_rpc_macros::service;
+pub use kafka_rpc_macros::{rpc, service};
 
 /// What generated code names; no public API. The module within is named after the release, so
 /// that a macro of another one fails to compile at once instead of meaning something else.
@@ -93,10 +93,12 @@ pub use kafka_rpc_macros::service;
 pub mod __private {
     pub mod v0_1_0 {
         pub use std::boxed::Box;
+        pub use std::default::Default;
         pub use std::sync::Arc;
 
         pub use kafka_rpc_core::codegen::{
-            Answer, Arguments, Failure, ResultType, RoutingKey, WireType, arguments,
+            Answer, Arguments, Array, Deserialize, Deserializer, Failure, ResultCall, ResultType,
+            RoutingKey, Serialize, Serializer, WireType, arguments, count,
         };
         pub use kafka_rpc_core::{
             Binding, Bytes, Call, CallError, Descriptor, Dispatch, Method, RpcError, Service,

@@ -32,6 +32,12 @@ pub struct Arguments {
     begun: Option<Instant>,
 }
 
+/// How many arguments are sent of a method that doesn't send all of them.
+#[must_use]
+pub fn count<const N: usize>(sent: [bool; N]) -> u32 {
+    sent.into_iter().map(u32::from).sum()
+}
+
 impl Arguments {
     /// Starts a map of `count` arguments by name.
     #[must_use]

@@ -4,16 +4,19 @@
 //! released together and pin each other's exact version.
 
 mod arguments;
+mod array;
 mod key;
 mod result_type;
 mod slots;
 mod value;
 mod wire_type;
 
-pub use arguments::Arguments;
 pub(crate) use arguments::ROOM;
+pub use arguments::{Arguments, count};
+pub use array::Array;
 pub use key::RoutingKey;
-pub use result_type::ResultType;
+pub use result_type::{Fallible, ResultCall, ResultType};
+pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use slots::arguments;
 pub use value::decode_value;
 pub use wire_type::WireType;

@@ -1,10 +1,13 @@
 //! What a method returns where it has an error of its own.
 
-use super::{Answer, Arguments, Failure, WireType};
+use super::{Answer, Arguments, Failure};
 use crate::client::{Binding, Call};
 use crate::{CallError, Method};
 
 /// The standard library's `Result`, under whatever alias.
+///
+/// It asks nothing of its value and error, so that the compiler names the one that can't cross the
+/// wire, and not the `Result`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is taken for a `Result`, but it is not the standard library's",
     label = "not a `core::result::Result`",
@@ -16,38 +19,39 @@ pub trait ResultType {
     /// The type of the method's own error.
     type Err;
 
-    /// Encodes it as a method's value or own error.
-    ///
-    /// # Errors
-    /// A `Serialize` implementation fails.
-    fn answer(&self) -> Result<Answer, Failure>;
-
-    /// A call of a method that returns this.
-    fn call(
-        binding: &Binding,
-        method: &'static Method,
-        arguments: Arguments,
-        key: Option<Vec<u8>>,
-    ) -> Call<Self::Ok, CallError<Self::Err>>;
+    /// Itself, by its name.
+    fn as_result(&self) -> &Result<Self::Ok, Self::Err>;
 }
 
-impl<T: WireType, E: WireType> ResultType for Result<T, E> {
+impl<T, E> ResultType for Result<T, E> {
     type Ok = T;
     type Err = E;
 
-    fn answer(&self) -> Result<Answer, Failure> {
-        match self {
-            Ok(value) => value.answer(),
-            Err(error) => error.refusal(),
-        }
+    #[inline]
+    fn as_result(&self) -> &Self {
+        self
     }
+}
 
-    fn call(
-        binding: &Binding,
-        method: &'static Method,
-        arguments: Arguments,
-        key: Option<Vec<u8>>,
-    ) -> Call<T, CallError<E>> {
-        T::call_result(binding, method, arguments, key)
+/// The call of a method that returns this `Result`.
+pub type ResultCall<R> = Call<<R as ResultType>::Ok, CallError<<R as ResultType>::Err>>;
+
+/// What a method does that returns a value or an error of its own.
+///
+/// Client and server both ask [`WireType::or`](super::WireType::or) for it. So the compiler has the
+/// same words for both if a type can't cross the wire, and says them once.
+pub struct Fallible<T, E> {
+    /// Makes a call of the method.
+    pub call: MakeCall<T, E>,
+    /// Encodes what the method returned.
+    pub answer: fn(&Result<T, E>) -> Result<Answer, Failure>,
+}
+
+type MakeCall<T, E> =
+    fn(&Binding, &'static Method, Arguments, Option<Vec<u8>>) -> Call<T, CallError<E>>;
+
+impl<T, E> std::fmt::Debug for Fallible<T, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fallible").finish_non_exhaustive()
     }
 }

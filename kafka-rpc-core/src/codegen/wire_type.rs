@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::value::{Whole, decode, encode_into};
-use super::{Answer, Arguments, Failure};
+use super::{Answer, Arguments, Failure, Fallible};
 use crate::client::{Binding, Call};
-use crate::{CallError, Method, RpcError};
+use crate::{Method, RpcError};
 
 /// A type that crosses the wire.
 ///
@@ -60,22 +60,12 @@ pub trait WireType: Sized {
         key: Option<Vec<u8>>,
     ) -> Call<Self, RpcError>;
 
-    /// A call of a method that returns this type or the error `E`.
-    fn call_result<E: WireType>(
-        binding: &Binding,
-        method: &'static Method,
-        arguments: Arguments,
-        key: Option<Vec<u8>>,
-    ) -> Call<Self, CallError<E>>;
+    /// What a method does that returns this type or the error `E`.
+    fn or<E: WireType>() -> Fallible<Self, E>;
 
     /// The same from the side of the error: only an implementation for a type can see that this
     /// type is decoded.
-    fn call_refused<T: DeserializeOwned + 'static>(
-        binding: &Binding,
-        method: &'static Method,
-        arguments: Arguments,
-        key: Option<Vec<u8>>,
-    ) -> Call<T, CallError<Self>>;
+    fn refusing<T: WireType + DeserializeOwned + 'static>() -> Fallible<T, Self>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -123,22 +113,20 @@ impl<T: Serialize + DeserializeOwned + 'static> WireType for T {
         binding.call(method, arguments, key)
     }
 
-    fn call_result<E: WireType>(
-        binding: &Binding,
-        method: &'static Method,
-        arguments: Arguments,
-        key: Option<Vec<u8>>,
-    ) -> Call<Self, CallError<E>> {
-        E::call_refused(binding, method, arguments, key)
+    #[inline]
+    fn or<E: WireType>() -> Fallible<Self, E> {
+        E::refusing()
     }
 
-    fn call_refused<V: DeserializeOwned + 'static>(
-        binding: &Binding,
-        method: &'static Method,
-        arguments: Arguments,
-        key: Option<Vec<u8>>,
-    ) -> Call<V, CallError<Self>> {
-        binding.call_result(method, arguments, key)
+    #[inline]
+    fn refusing<V: WireType + DeserializeOwned + 'static>() -> Fallible<V, Self> {
+        Fallible {
+            call: |binding, method, arguments, key| binding.call_result(method, arguments, key),
+            answer: |result| match result {
+                Ok(value) => value.answer(),
+                Err(error) => error.refusal(),
+            },
+        }
     }
 }
 

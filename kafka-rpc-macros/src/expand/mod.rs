@@ -1,18 +1,22 @@
 //! Writes the code: the trait with `Send` futures, its client, and its server.
 
+mod broken;
 mod client;
 mod server;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Ident, ReturnType, Signature, Token, TraitItem};
+use syn::{
+    Attribute, Expr, Ident, ReturnType, Signature, Stmt, Token, TraitItem, Type, TypeParamBound,
+};
 
 use crate::errors::Errors;
 use crate::model::{Item, Method, Service};
-use crate::{crate_path, model, parse, validate};
+use crate::{crate_path, forward, model, parse, types, validate};
 
 /// Expands `#[service(attribute)] item`.
 ///
@@ -20,12 +24,12 @@ use crate::{crate_path, model, parse, validate};
 /// understood, so that code which uses them shows no errors of its own.
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let parsed = match parse::item(item.clone()) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            let error = error.to_compile_error();
-            return quote!(#error #item);
-        }
+    let Some(parsed) = parse::item(item.clone(), &mut errors) else {
+        let errors = errors.to_compile_errors();
+        let output = quote!(#errors #item);
+        // Half an item would only bring errors of its own.
+        let whole = syn::parse2::<syn::File>(output.clone()).is_ok();
+        return if whole { output } else { errors };
     };
     let mut service = model::read(attribute, parsed, &mut errors);
     validate::check(&mut service, &mut errors);
@@ -36,25 +40,29 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let client_impls = client::impls(&plan);
     let server_impls = server::impls(&plan);
     let table = table(&plan);
+    let encodings = wire::types(&plan);
     let errors = errors.to_compile_errors();
+    let Plan {
+        client: client_name,
+        server: server_name,
+        allowed,
+        ..
+    } = &plan;
     quote! {
         #errors
         #item
         #client
         #server
-        #[allow(
-            deprecated,
-            non_camel_case_types,
-            unused,
-            unused_qualifications,
-            clippy::all,
-            clippy::pedantic,
-            clippy::nursery
-        )]
+        #(#allowed)*
         const _: () = {
             #table
+            #encodings
             #client_impls
             #server_impls
+
+            // A half that isn't used, and so the trait, is no dead code.
+            const _: ::core::option::Option<(#client_name, #server_name<()>)> =
+                ::core::option::Option::None;
         };
     }
 }
@@ -70,6 +78,8 @@ struct Plan<'a> {
     methods: Vec<&'a Method>,
     /// Whether the server can ask for an implementation of the trait.
     sound: bool,
+    /// Lints that generated code would meet only because of what the trait says.
+    allowed: Vec<Attribute>,
 }
 
 impl<'a> Plan<'a> {
@@ -79,23 +89,94 @@ impl<'a> Plan<'a> {
             "v{}",
             env!("CARGO_PKG_VERSION").replace(['.', '-', '+'], "_")
         );
-        let sound =
-            service.item.generics.params.is_empty() && service.item.generics.where_clause.is_none();
+        let sound = service.item.generics.params.is_empty();
         let ident = &service.item.ident;
+        let mut allowed = forward::allowed(&service.item.attrs);
+        let deprecated = attributes(&service.item.attrs, &["deprecated"]).next();
+        if deprecated.is_some() || service.methods().any(|it| it.forwarded.deprecated) {
+            allowed.push(syn::parse_quote!(#[allow(deprecated)]));
+        }
         Self {
             private: quote!(#path::__private::#version),
-            client: format_ident!("{ident}Client"),
-            server: format_ident!("{ident}Server"),
+            client: quiet(&format_ident!("{ident}Client")),
+            server: quiet(&format_ident!("{ident}Server")),
             methods: service.methods().filter(|_| sound).collect(),
             sound,
             service,
+            allowed,
         }
+    }
+
+    /// The methods, with the names of their indices.
+    fn numbered(&self) -> impl Iterator<Item = (Ident, &'a Method)> {
+        let methods = self.methods.iter().enumerate();
+        methods.map(|(number, method)| (format_ident!("M{number}"), *method))
     }
 }
 
 /// A name for a local that no name of the user's can meet.
 fn local(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
+    Ident::new(&format!("__{name}"), Span::mixed_site())
+}
+
+/// The user's name for something that is generated: errors point at it, but lints, which are for
+/// what the user wrote, keep away.
+fn quiet(ident: &Ident) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(Span::call_site().located_at(ident.span()));
+    ident
+}
+
+/// The trait's method is the user's, and the client's has as many arguments.
+fn many_arguments(method: &Method) -> Option<TokenStream> {
+    const MOST_FOR_CLIPPY: usize = 7;
+    let many = method.item.sig.inputs.len() > MOST_FOR_CLIPPY;
+    many.then(|| quote!(#[allow(clippy::too_many_arguments)]))
+}
+
+/// A member that a trait of ours gives this type.
+///
+/// All of it begins and ends where the user's type does: there, and not at the attribute, the
+/// compiler then says what the type lacks, and says it once for all that is asked of the type.
+fn member(private: &TokenStream, ty: &impl ToTokens, of: &str, name: &str) -> TokenStream {
+    let (start, end) = ends(ty);
+    let private = at(start, private);
+    let of = Ident::new(of, start);
+    let name = Ident::new(name, end);
+    let asked = quote_spanned!(start=> <#ty as #private::#of);
+    quote_spanned!(end=> #asked>::#name)
+}
+
+/// Where tokens begin and end.
+fn ends(tokens: &impl ToTokens) -> (Span, Span) {
+    let mut spans = tokens.to_token_stream().into_iter().map(|it| it.span());
+    let start = spans.next().unwrap_or_else(Span::call_site);
+    (start, spans.last().unwrap_or(start))
+}
+
+/// The tokens with this span.
+fn at(span: Span, tokens: &TokenStream) -> TokenStream {
+    let spanned = tokens.clone().into_iter().map(|mut token| {
+        token.set_span(span);
+        token
+    });
+    spanned.collect()
+}
+
+/// What a method does that returns this `Result`: of the types as they are written, or else as they
+/// are asked of the `Result`.
+fn result(private: &TokenStream, ty: &Type) -> TokenStream {
+    let (ok, error) = match types::result_parts(ty) {
+        Some((ok, error)) => (ok.to_token_stream(), error.to_token_stream()),
+        None => (
+            member(private, ty, "ResultType", "Ok"),
+            member(private, ty, "ResultType", "Err"),
+        ),
+    };
+    let or = member(private, &ok, "WireType", "or");
+    let (_, end) = ends(&error);
+    let asked = quote_spanned!(end=> #or::<#error);
+    quote_spanned!(end=> #asked>())
 }
 
 /// The attributes with one of these names.
@@ -108,20 +189,15 @@ fn attributes<'a>(
         .filter(|attribute| names.iter().any(|name| attribute.path().is_ident(name)))
 }
 
-/// The conditions under which a method exists.
-fn conditions(method: &Method) -> impl Iterator<Item = &Attribute> {
-    attributes(&method.item.attrs, &["cfg"])
-}
-
 /// The table of methods, and their indices in it, which follow the conditions.
 fn table(plan: &Plan<'_>) -> TokenStream {
     let private = &plan.private;
     let service = plan.service;
     let mut indices = TokenStream::new();
     let mut rows = TokenStream::new();
-    for method in &plan.methods {
-        let (ident, name) = (&method.item.sig.ident, &method.name);
-        let conditions: Vec<_> = conditions(method).collect();
+    for (index, method) in plan.numbered() {
+        let name = &method.name;
+        let conditions = &method.forwarded.conditions;
         let mut row = quote!(#private::Method::new(#name));
         if let Some(timeout) = method.timeout {
             let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
@@ -133,7 +209,7 @@ fn table(plan: &Plan<'_>) -> TokenStream {
         if method.idempotent {
             row.extend(quote!(.idempotent()));
         }
-        indices.extend(quote!(#(#conditions)* #ident,));
+        indices.extend(quote!(#(#conditions)* #index,));
         rows.extend(quote!(#(#conditions)* #row,));
     }
     let (name, version) = (&service.name, service.version);
@@ -155,43 +231,55 @@ fn item_trait(service: &Service) -> TokenStream {
         .items
         .iter()
         .map(|item| match item {
-            Item::Method(method) => {
-                let mut item = method.item.clone();
-                promise_send(&mut item.sig);
-                TraitItem::Fn(item)
-            }
-            Item::Invalid(item) => tame(item.clone()),
+            Item::Method(method) => declaration(method),
+            Item::Broken(method) => broken::declaration(service, method),
+            Item::Foreign(item) => item.clone(),
         })
         .collect();
-    item.unsafety = None;
     item.modifiers.auto_token = None;
-    quote!(#[allow(dead_code, async_fn_in_trait)] #item)
+    item.generics.where_clause = None;
+    item.supertraits = item
+        .supertraits
+        .into_iter()
+        .filter(|bound| {
+            !matches!(bound, TypeParamBound::Lifetime(it) if !types::needs_no_declaration(it))
+        })
+        .collect();
+    item.into_token_stream()
 }
 
-/// An item with a mistake, without what the compiler would reject once more.
-fn tame(mut item: TraitItem) -> TraitItem {
-    if let TraitItem::Fn(method) = &mut item {
-        method.sig.constness = None;
-        method.sig.variadic = None;
-        for input in &mut method.sig.inputs {
-            if let syn::FnArg::Typed(typed) = input {
-                typed.attrs.clear();
-            }
-        }
+fn declaration(method: &Method) -> TraitItem {
+    let mut item = method.item.clone();
+    promise(&mut item.sig, &quote!(+ ::core::marker::Send));
+    if let Some(body) = &mut item.default {
+        // A future that borrows `self` can be sent if `self` can be shared.
+        let clause = item.sig.generics.make_where_clause();
+        clause
+            .predicates
+            .push(syn::parse_quote!(Self: ::core::marker::Sync));
+        let future = quote_spanned!(body.brace_token.span.join()=> async move #body);
+        body.stmts = vec![Stmt::Expr(Expr::Verbatim(future), None)];
     }
-    item
+    if let Some(allow) = many_arguments(method) {
+        item.attrs.push(syn::parse_quote!(#allow));
+    }
+    TraitItem::Fn(item)
 }
 
 /// `async fn` promises nothing about its future; this promises `Send`, and is still implemented by
 /// a plain `async fn`.
-fn promise_send(signature: &mut Signature) {
+fn promise(signature: &mut Signature, bounds: &TokenStream) {
     signature.asyncness = None;
     let (arrow, output) = match &signature.output {
-        ReturnType::Default => (Token![->](signature.ident.span()), quote!(())),
+        ReturnType::Default => {
+            let span = signature.ident.span();
+            (Token![->](span), quote_spanned!(span=> ()))
+        }
         ReturnType::Type(arrow, ty) => (*arrow, quote!(#ty)),
     };
+    let bounds = at(output.span(), bounds);
     let promised = quote_spanned! {output.span()=>
-        impl ::core::future::Future<Output = #output> + ::core::marker::Send
+        impl ::core::future::Future<Output = #output> #bounds
     };
-    signature.output = ReturnType::Type(arrow, Box::new(syn::Type::Verbatim(promised)));
+    signature.output = ReturnType::Type(arrow, Box::new(Type::Verbatim(promised)));
 }

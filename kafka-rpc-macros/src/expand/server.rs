@@ -1,10 +1,11 @@
 //! The server: decodes arguments, runs the user's method, encodes what it returned.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::Ident;
 
-use super::{Plan, attributes, conditions, local};
-use crate::model::{Argument, Default, Method, Output};
+use super::{Plan, attributes, ends, local, member, result, wire};
+use crate::model::{Method, Output};
 
 /// The server's type.
 pub(super) fn item(plan: &Plan<'_>) -> TokenStream {
@@ -12,18 +13,19 @@ pub(super) fn item(plan: &Plan<'_>) -> TokenStream {
         private,
         server,
         service,
+        allowed,
         ..
     } = plan;
     let vis = &service.item.vis;
-    let conditions = attributes(&service.item.attrs, &["cfg"]);
+    let kept = attributes(&service.item.attrs, &["deprecated"]);
     let doc = format!(
         "Serves an implementation of [`{}`]; given to a `Server`.",
         service.item.ident
     );
     quote! {
-        #(#conditions)*
+        #(#allowed)*
+        #(#kept)*
         #[doc = #doc]
-        #[allow(dead_code)]
         #vis struct #server<S> {
             service: #private::Arc<S>,
         }
@@ -44,20 +46,20 @@ pub(super) fn impls(plan: &Plan<'_>) -> TokenStream {
         let ident = &service.item.ident;
         quote!(#ident +)
     });
-    let [bytes, index, running] = ["bytes", "index", "service"].map(local);
-    let arms = plan.methods.iter().map(|it| arm(plan, it));
+    let [bytes, index, running, f] = ["bytes", "index", "service", "f"].map(local);
+    let arms = plan.numbered().map(|(number, it)| arm(plan, &number, it));
     quote! {
         impl<S> #server<S> {
             /// Serves this implementation.
-            #vis fn new(service: S) -> Self {
-                Self { service: #private::Arc::new(service) }
+            #vis fn new(#running: S) -> Self {
+                Self { service: #private::Arc::new(#running) }
             }
         }
 
         #[automatically_derived]
         impl<S> ::core::fmt::Debug for #server<S> {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                f.debug_struct(#name).finish_non_exhaustive()
+            fn fmt(&self, #f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                #f.debug_struct(#name).finish_non_exhaustive()
             }
         }
 
@@ -90,45 +92,79 @@ pub(super) fn impls(plan: &Plan<'_>) -> TokenStream {
     }
 }
 
-fn arm(plan: &Plan<'_>, method: &Method) -> TokenStream {
+fn arm(plan: &Plan<'_>, number: &Ident, method: &Method) -> TokenStream {
     let private = &plan.private;
     let item = &plan.service.item.ident;
     let ident = &method.item.sig.ident;
-    let conditions = conditions(method);
-    let [bytes, index, running, answer] = ["bytes", "index", "service", "answer"].map(local);
-    let names = method.arguments.iter().map(|it| &it.name);
-    let locals: Vec<_> = (0..method.arguments.len())
-        .map(|number| local(&format!("argument_{number}")))
-        .collect();
-    let decoded = method
-        .arguments
-        .iter()
-        .zip(&locals)
-        .map(|(it, slot)| decode(private, it, &quote!(#slot)));
+    let (conditions, allowed) = (&method.forwarded.conditions, &method.forwarded.allowed);
+    let [index, running, answer] = ["index", "service", "answer"].map(local);
+    let decoded = decoded(plan, method);
+    let passed = method.arguments.iter().enumerate().map(|(number, it)| {
+        let conditions = &it.forwarded.conditions;
+        let argument = argument(number);
+        quote!(#(#conditions)* #argument)
+    });
     let encoded = match &method.output {
         Output::Plain(ty) => quote!(<#ty as #private::WireType>::answer(&#answer)),
-        Output::Result(ty) => quote!(<#ty as #private::ResultType>::answer(&#answer)),
+        Output::Result(ty) => {
+            let result = result(private, ty);
+            let as_result = member(private, ty, "ResultType", "as_result");
+            let (_, end) = ends(ty);
+            let answered = quote_spanned!(end=> #as_result(&#answer));
+            quote!((#result.answer)(#answered))
+        }
         Output::Oneway => quote!(<() as #private::WireType>::answer(&#answer)),
     };
     quote! {
         #(#conditions)*
-        #index if #index == __Method::#ident as usize => {
-            let [#(#locals),*] = #private::arguments(&#bytes, [#(#names),*])?;
-            #(let #locals = #decoded?;)*
-            let #answer = <__S as #item>::#ident(&#running, #(#locals),*).await;
+        #(#allowed)*
+        #index if #index == __Method::#number as usize => {
+            #decoded
+            let #answer = <__S as #item>::#ident(&#running, #(#passed),*).await;
             #encoded
         }
     }
 }
 
-fn decode(private: &TokenStream, argument: &Argument, slot: &TokenStream) -> TokenStream {
-    let (ty, name) = (&argument.ty, &argument.name);
-    let wire = quote!(<#ty as #private::WireType>);
-    match &argument.default {
-        None => quote!(#wire::decode(#slot, #name)),
-        Some(Default::OfType) => quote! {
-            #wire::decode_or(#slot, #name, <#ty as ::core::default::Default>::default)
-        },
-        Some(Default::Function(path)) => quote!(#wire::decode_or(#slot, #name, #path)),
+fn argument(number: usize) -> Ident {
+    local(&format!("argument_{number}"))
+}
+
+/// Finds the arguments, and decodes each into a local of its own.
+fn decoded(plan: &Plan<'_>, method: &Method) -> TokenStream {
+    let private = &plan.private;
+    let bytes = local("bytes");
+    let arguments = || method.arguments.iter().enumerate();
+    let names = arguments().map(|(_, it)| {
+        let (conditions, name) = (&it.forwarded.conditions, &it.name);
+        quote!(#(#conditions)* #name)
+    });
+    let found = quote!(#private::arguments(&#bytes, [#(#names),*])?);
+    let certain = arguments().all(|(_, it)| it.forwarded.conditions.is_empty());
+    if certain {
+        let locals: Vec<_> = arguments().map(|(number, _)| argument(number)).collect();
+        let decoded = arguments().zip(&locals).map(|((number, it), slot)| {
+            let wire = wire::of(plan, method, number, it);
+            wire::decode(plan, &wire, it, &quote!(#slot))
+        });
+        return quote! {
+            let [#(#locals),*] = #found;
+            #(let #locals = #decoded;)*
+        };
+    }
+    let slots = local("slots");
+    let decoded = arguments().map(|(number, it)| {
+        let conditions = &it.forwarded.conditions;
+        let local = argument(number);
+        let wire = wire::of(plan, method, number, it);
+        let slot = quote! {
+            ::core::option::Option::flatten(::core::iter::Iterator::next(&mut #slots))
+        };
+        let decoded = wire::decode(plan, &wire, it, &slot);
+        quote!(#(#conditions)* let #local = #decoded;)
+    });
+    quote! {
+        let mut #slots = ::core::iter::IntoIterator::into_iter(#found);
+        #(#decoded)*
     }
 }

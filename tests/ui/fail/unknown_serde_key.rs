@@ -1,6 +1,6 @@
 #[kafka_rpc::service]
 trait T {
-    async fn m(&self, #[serde(with = "module")] a: u8, #[cfg(all())] b: u8);
+    async fn m(&self, #[serde(alias = "b", renam = "c", default = 1)] a: u8);
 }
 
 fn main() {}

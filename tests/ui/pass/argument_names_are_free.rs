@@ -7,7 +7,9 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
 
 /// A service.
@@ -42,5 +44,3 @@ pub trait Names {
         topic: u8,
     );
 }
-
-fn main() {}

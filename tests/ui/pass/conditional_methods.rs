@@ -7,7 +7,9 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
 
 use kafka_rpc::ServiceClient;
@@ -19,7 +21,7 @@ pub trait Conditional {
     #[cfg(any())]
     async fn out(&self, a: NoSuchType) -> NoSuchType;
     /// In.
-    #[cfg(all())]
+    #[cfg(not(any()))]
     async fn kept(&self) -> u8;
 }
 
@@ -31,7 +33,8 @@ impl Conditional for Desk {
     }
 }
 
-fn main() {
+#[test]
+fn runs() {
     let _ = ConditionalServer::new(Desk);
     assert_eq!(ConditionalClient::DESCRIPTOR.methods.len(), 1);
     assert_eq!(ConditionalClient::DESCRIPTOR.methods[0].name, "kept");

@@ -7,7 +7,9 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
 
 /// A service.
@@ -21,13 +23,11 @@ pub trait Old {
 /// It still can be called.
 #[allow(deprecated)]
 pub fn caller(client: &OldClient) {
-    let _ = client.old(1);
+    drop(client.old(1));
 }
 
 #[expect(deprecated)]
 /// The client's method warns.
 pub fn warned(client: &OldClient) {
-    let _ = client.old(1);
+    drop(client.old(1));
 }
-
-fn main() {}

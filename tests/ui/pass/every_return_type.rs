@@ -6,8 +6,11 @@
     unreachable_pub,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
+#![allow(unused_qualifications)]
 
 use kafka_rpc::{Call, CallError, RpcError};
 
@@ -62,15 +65,13 @@ pub trait Returns {
 
 /// Each call has the type that the rule gives it.
 pub fn calls(client: &ReturnsClient) {
-    let _: Call<(), RpcError> = client.nothing();
-    let _: Call<(), RpcError> = client.unit();
-    let _: Call<u64, RpcError> = client.value();
-    let _: Call<u64, CallError<Failed>> = client.result();
-    let _: Call<(), CallError<Failed>> = client.path();
-    let _: Call<String, CallError<Failed>> = client.alias();
-    let _: Call<String, CallError<Failed>> = client.renamed();
-    let _: Call<own::Result, RpcError> = client.plain();
-    let _: Call<(), RpcError> = client.oneway();
+    drop::<Call<(), RpcError>>(client.nothing());
+    drop::<Call<(), RpcError>>(client.unit());
+    drop::<Call<u64, RpcError>>(client.value());
+    drop::<Call<u64, CallError<Failed>>>(client.result());
+    drop::<Call<(), CallError<Failed>>>(client.path());
+    drop::<Call<String, CallError<Failed>>>(client.alias());
+    drop::<Call<String, CallError<Failed>>>(client.renamed());
+    drop::<Call<own::Result, RpcError>>(client.plain());
+    drop::<Call<(), RpcError>>(client.oneway());
 }
-
-fn main() {}

@@ -7,7 +7,9 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
 
 use std::time::Duration;
@@ -33,11 +35,12 @@ pub trait Billing {
 
     /// A third, with settings apart.
     #[rpc(oneway)]
-    #[rpc(timeout = "1h",)]
+    #[rpc(timeout = "1h")]
     async fn note(&self, text: String);
 }
 
-fn main() {
+#[test]
+fn runs() {
     let descriptor = BillingClient::DESCRIPTOR;
     assert_eq!(descriptor.name, "billing.v2");
     assert_eq!(descriptor.version, 2);
@@ -50,5 +53,5 @@ fn main() {
     assert!(total.idempotent && !deposit.idempotent);
     assert_eq!(deposit.name, "pay-in");
     assert!(note.oneway && !total.oneway);
-    assert_eq!(note.timeout, Some(Duration::from_secs(3600)));
+    assert_eq!(note.timeout, Some(Duration::from_hours(1)));
 }

@@ -7,8 +7,12 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
+// It asks for `pub` where `unreachable_pub` asks for less.
+#![allow(clippy::redundant_pub_crate)]
 
 /// Shown to everyone.
 #[kafka_rpc::service]
@@ -31,9 +35,11 @@ mod inner {
         async fn m(&self, secret: Secret);
     }
 
-    #[kafka_rpc::service]
-    pub(in crate::inner) trait In {
-        async fn m(&self, secret: Secret);
+    pub(super) mod deep {
+        #[kafka_rpc::service]
+        pub(in super::super) trait In {
+            async fn m(&self, secret: super::Secret);
+        }
     }
 
     #[derive(serde::Serialize, serde::Deserialize)]
@@ -46,10 +52,16 @@ mod inner {
 }
 
 /// The generated items can be named from here.
-pub fn named(_: &PublicClient, _: &PublicServer<()>) {}
+pub const fn named(_: &PublicClient, _: &PublicServer<()>) {}
 
-pub(crate) type Named = (CrateClient, CrateServer<()>, inner::SuperClient);
+type Named = (
+    CrateClient,
+    CrateServer<()>,
+    inner::SuperClient,
+    inner::deep::InClient,
+);
 
-fn main() {
+#[test]
+fn runs() {
     let _: Option<Named> = None;
 }

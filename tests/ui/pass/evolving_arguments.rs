@@ -7,10 +7,12 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
 
-fn nine() -> u8 {
+const fn nine() -> u8 {
     9
 }
 
@@ -37,6 +39,7 @@ impl Evolving for Desk {
     }
 }
 
-fn main() {
+#[test]
+fn runs() {
     let _ = EvolvingServer::new(Desk);
 }

@@ -7,9 +7,10 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
-
 #![forbid(unsafe_code)]
 
 /// A service.
@@ -18,5 +19,3 @@ pub trait Safe {
     /// A method.
     async fn m(&self, a: u8) -> Result<u8, String>;
 }
-
-fn main() {}

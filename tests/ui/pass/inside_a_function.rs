@@ -7,7 +7,9 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
 
 macro_rules! make {
@@ -24,7 +26,8 @@ macro_rules! make {
 make!(First, call, arguments, u8);
 make!(Second, call, bytes, Vec<String>);
 
-fn main() {
+#[test]
+fn runs() {
     #[kafka_rpc::service]
     trait Local {
         async fn m(&self, a: u8) -> u8;

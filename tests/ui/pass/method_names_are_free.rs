@@ -7,10 +7,12 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
-
-#![allow(non_snake_case)]
+// What clippy says of some of these names is for whoever chooses them.
+#![allow(non_snake_case, clippy::wrong_self_convention)]
 
 /// A service.
 #[kafka_rpc::service]
@@ -54,5 +56,3 @@ pub trait Names {
     /// A name.
     async fn GetOne(&self);
 }
-
-fn main() {}

@@ -7,7 +7,9 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -26,6 +28,7 @@ impl Bounds for Desk {
     }
 }
 
-fn main() {
+#[test]
+fn runs() {
     let _ = BoundsServer::new(Desk);
 }

@@ -7,7 +7,9 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
 
 /// A service.
@@ -33,9 +35,10 @@ fn spawn_it<S: Calculator + Send + Sync + 'static>(service: S) {
     });
 }
 
-fn client_can_be_sent<T: Clone + Send + Sync + std::fmt::Debug + 'static>() {}
+const fn client_can_be_sent<T: Clone + Send + Sync + std::fmt::Debug + 'static>() {}
 
-fn main() {
+#[test]
+fn runs() {
     spawn_it(Desk);
     client_can_be_sent::<CalculatorClient>();
     let server = CalculatorServer::new(Desk);

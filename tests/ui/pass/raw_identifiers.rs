@@ -7,9 +7,10 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
-
 #![allow(non_camel_case_types)]
 
 use kafka_rpc::ServiceClient;
@@ -22,7 +23,8 @@ pub trait r#trait {
     async fn r#type(&self, r#match: u64) -> u64;
 }
 
-fn main() {
+#[test]
+fn runs() {
     assert_eq!(traitClient::DESCRIPTOR.name, "trait");
     assert_eq!(traitClient::DESCRIPTOR.methods[0].name, "type");
 }

@@ -7,11 +7,17 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
-
 #![no_implicit_prelude]
-#![allow(dead_code, missing_docs, unreachable_pub, missing_debug_implementations)]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    missing_debug_implementations
+)]
 
 mod std {}
 mod core {}
@@ -54,5 +60,3 @@ pub trait Shadowed {
     #[rpc(key = a)]
     async fn m(&self, a: u8, s: S, #[serde(default)] d: u8) -> ::std::result::Result<S, u8>;
 }
-
-fn main() {}

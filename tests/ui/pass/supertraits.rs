@@ -7,7 +7,9 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
 
 /// A service.
@@ -24,6 +26,7 @@ impl Strict for Desk {
     async fn m(&self) {}
 }
 
-fn main() {
+#[test]
+fn runs() {
     let _ = StrictServer::new(Desk);
 }

@@ -7,8 +7,12 @@
     unused_qualifications,
     missing_debug_implementations,
     single_use_lifetimes,
-    clippy::all
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
 )]
+// It asks for `pub` where `unreachable_pub` asks for less.
+#![allow(clippy::redundant_pub_crate)]
 
 mod client_only {
     #[kafka_rpc::service]
@@ -24,6 +28,7 @@ mod unused {
     }
 }
 
-fn main() {
+#[test]
+fn runs() {
     let _: Option<client_only::AClient> = None;
 }

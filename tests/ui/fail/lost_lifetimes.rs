@@ -1,6 +1,6 @@
 #[kafka_rpc::service]
 trait T {
-    async fn m(&self, (a, b): (u8, u8));
+    async fn m(&self, a: &'a str) -> &'b str;
 }
 
 fn main() {}

@@ -1,8 +1,6 @@
 #[kafka_rpc::service]
 trait T {
-    async fn m(&self) -> u8 {
-        1
-    }
+    async fn m(self: u8);
 }
 
 fn main() {}

@@ -1,0 +1,6 @@
+#[kafka_rpc::service]
+auto trait T {
+    async fn m(&self);
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+trait Borrows<'a> {}
+
+#[kafka_rpc::service]
+trait T: 'a + Send {
+    async fn m(&self);
+}
+
+fn main() {}

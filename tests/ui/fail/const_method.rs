@@ -1,0 +1,6 @@
+#[kafka_rpc::service]
+trait T {
+    const async fn m(&self);
+}
+
+fn main() {}

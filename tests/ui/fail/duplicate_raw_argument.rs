@@ -1,0 +1,6 @@
+#[kafka_rpc::service]
+trait T {
+    async fn m(&self, a: u8, r#a: u16);
+}
+
+fn main() {}

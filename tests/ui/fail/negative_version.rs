@@ -1,0 +1,6 @@
+#[kafka_rpc::service(version = -1)]
+trait T {
+    async fn m(&self);
+}
+
+fn main() {}

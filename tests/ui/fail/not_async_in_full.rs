@@ -1,0 +1,6 @@
+#[kafka_rpc::service]
+trait T {
+    fn m(&self, a: Vec<u8>, b: &'static str) -> Option<(u8, u8)>;
+}
+
+fn main() {}

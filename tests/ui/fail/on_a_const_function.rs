@@ -1,0 +1,4 @@
+#[kafka_rpc::service]
+pub const unsafe fn m() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[kafka_rpc::service]
+async fn m() {}
+
+fn main() {}

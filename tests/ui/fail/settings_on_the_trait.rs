@@ -1,0 +1,7 @@
+#[kafka_rpc::service]
+#[rpc(timeout = "1s")]
+trait T {
+    async fn m(&self);
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[kafka_rpc::service]
+trait T {
+    async unsafe fn m(&self);
+}
+
+fn main() {}

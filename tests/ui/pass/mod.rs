@@ -1,0 +1,45 @@
+//! What the `service` attribute accepts: a file for each behaviour, which need only compile, and
+//! under the lints that it denies.
+
+pub mod a_body_may_have_attributes;
+pub mod a_call_borrows_nothing;
+pub mod a_default_body_may_be_left_out;
+pub mod a_deprecated_service;
+pub mod a_fake_is_any_implementation;
+pub mod a_generic_caller;
+pub mod a_reason_to_use_a_call;
+pub mod a_result_under_other_names;
+pub mod a_service_without_its_type;
+pub mod alternatives_by_condition;
+pub mod an_error_is_matched_on;
+pub mod an_implementation_may_be_generic;
+pub mod argument_names_are_free;
+pub mod arguments_by_functions;
+pub mod arguments_under_conditions;
+pub mod compact_arguments;
+pub mod conditional_attributes;
+pub mod conditional_methods;
+pub mod deprecated_method;
+pub mod documentation_is_kept;
+pub mod every_return_type;
+pub mod every_setting;
+pub mod every_visibility;
+pub mod evolving_arguments;
+pub mod forbidden_code;
+pub mod inside_a_function;
+pub mod large_arrays;
+pub mod lint_levels_hold_where_types_are_named;
+pub mod made_by_a_macro;
+pub mod many_arguments;
+pub mod method_names_are_free;
+pub mod names_of_everything;
+pub mod nothing_but_its_own_bound_is_asked;
+pub mod plain_async_fn_implements_it;
+pub mod raw_identifiers;
+pub mod settings_through_a_path;
+pub mod shadowed_names;
+pub mod supertraits;
+pub mod two_services_in_one_module;
+pub mod types_of_every_kind;
+pub mod undocumented_methods_of_a_hidden_trait;
+pub mod unused_halves;
