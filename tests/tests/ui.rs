@@ -68,3 +68,37 @@ fn every_file_that_compiles_is_compiled() {
         );
     }
 }
+
+/// README.md says of each case of the macro which tests show it.
+#[test]
+fn every_case_is_shown() {
+    let readme = fs::read_to_string(here("README.md")).expect("it is there");
+    let functions: String = ["tests", "ui", "conformance", "../kafka-rpc-macros/src"]
+        .iter()
+        .flat_map(|folder| sources(&here(folder)))
+        .map(|file| fs::read_to_string(file).expect("it can be read"))
+        .collect();
+    let rows = readme.lines().filter_map(|line| {
+        let mut cells = line.trim_matches('|').split(" | ");
+        let number: usize = cells.next()?.trim().parse().ok()?;
+        Some((number, cells.last()?))
+    });
+    let mut numbers = Vec::new();
+    for (number, tests) in rows {
+        let names: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "nothing shows case {number}");
+        for name in names {
+            let there = match name.split_once('/') {
+                Some(("crates", _)) => here(name).join("src/lib.rs").exists(),
+                Some(_) => here(&format!("ui/{name}.rs")).exists(),
+                None => functions.contains(&format!("fn {name}(")),
+            };
+            assert!(
+                there,
+                "case {number} is said to be shown by {name}, which isn't there"
+            );
+        }
+        numbers.push(number);
+    }
+    assert_eq!(numbers, (1..=50).collect::<Vec<_>>());
+}

@@ -1,5 +1,7 @@
 //! A service in a crate that knows kafka-rpc by another name, and depends on nothing else.
 
+pub use rpc;
+
 /// A service.
 #[rpc::service]
 pub trait Renamed {

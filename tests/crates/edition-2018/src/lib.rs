@@ -1,0 +1,4 @@
+//! A service in edition 2018.
+
+#[path = "../../service.rs"]
+pub mod service;
