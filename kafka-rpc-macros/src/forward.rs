@@ -84,6 +84,10 @@ fn one(
             "this cannot be conditional, because the macro cannot see whether the condition \
              holds; write the method twice, each time under its own `#[cfg(...)]`",
         ),
+        "serde" if on != On::Argument => errors.at(
+            meta,
+            "`#[serde(...)]` goes on an argument; what concerns the method goes into `#[rpc(...)]`",
+        ),
         "doc" if on == On::Argument => {}
         "doc" => {
             sorted.documented |= around.is_empty() && matches!(meta, Meta::NameValue(_));

@@ -139,13 +139,26 @@ pub(crate) fn read(attribute: TokenStream, mut item: ItemTrait, errors: &mut Err
 fn read_item(item: TraitItem, errors: &mut Errors) -> Item {
     match item {
         TraitItem::Fn(method) => read_method(method, errors),
-        other => {
+        mut other => {
+            // Ours would be unknown to the compiler, which has been told enough.
+            if let Some(attributes) = attributes(&mut other) {
+                drop(take_attributes(attributes, "rpc"));
+            }
             errors.at(
                 &other,
                 format!("a service has methods only, and no {}", kind(&other)),
             );
             Item::Foreign(other)
         }
+    }
+}
+
+fn attributes(item: &mut TraitItem) -> Option<&mut Vec<Attribute>> {
+    match item {
+        TraitItem::Const(item) => Some(&mut item.attrs),
+        TraitItem::Type(item) => Some(&mut item.attrs),
+        TraitItem::Macro(item) => Some(&mut item.attrs),
+        _ => None,
     }
 }
 

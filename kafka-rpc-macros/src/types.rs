@@ -160,12 +160,26 @@ pub(crate) fn result_parts(ty: &Type) -> Option<(&Type, &Type)> {
     }
 }
 
-/// The output of a type that is `impl Future<Output = ...>`.
+/// The output of a type that is `impl Future<Output = ...>`, or a boxed one.
 pub(crate) fn future_output(ty: &Type) -> Option<&Type> {
-    let Type::ImplTrait(it) = bare(ty) else {
-        return None;
+    let bounds = match bare(ty) {
+        Type::ImplTrait(it) => &it.bounds,
+        Type::TraitObject(it) => &it.bounds,
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+                return None;
+            };
+            return match arguments.args.first() {
+                Some(GenericArgument::Type(ty)) if last.ident == "Pin" || last.ident == "Box" => {
+                    future_output(ty)
+                }
+                _ => None,
+            };
+        }
+        _ => return None,
     };
-    it.bounds.iter().find_map(|bound| {
+    bounds.iter().find_map(|bound| {
         let syn::TypeParamBound::Trait(bound) = bound else {
             return None;
         };
