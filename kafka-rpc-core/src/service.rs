@@ -45,6 +45,15 @@ impl Descriptor {
         }
     }
 
+    /// The method with this index; called by generated code, in constants only.
+    ///
+    /// # Panics
+    /// There is none.
+    #[must_use]
+    pub const fn method(&self, index: usize) -> &'static Method {
+        &self.methods[index]
+    }
+
     /// The topic that carries the service's commands.
     #[must_use]
     pub fn commands_topic(&self) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::codegen::Arguments;
+use crate::wire::CallId;
 use crate::{CallError, Method, RpcError};
 
 use super::call::Call;
@@ -64,7 +65,18 @@ impl Binding {
         key: Option<Vec<u8>>,
         decode: Decode<T, E>,
     ) -> Call<T, E> {
+        let (id, request) = self.request(method, arguments, key);
+        Call::new(id, request, decode)
+    }
+
+    /// What depends on no type of the method's, and is compiled here once.
+    fn request(
+        &self,
+        method: &'static Method,
+        arguments: Arguments,
+        key: Option<Vec<u8>>,
+    ) -> (CallId, Request) {
         let request = Request::new(Arc::clone(&self.bound), method, arguments, key);
-        Call::new(self.bound.connection.next_id(), request, decode)
+        (self.bound.connection.next_id(), request)
     }
 }

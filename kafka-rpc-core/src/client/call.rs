@@ -50,6 +50,35 @@ enum Stage {
     Resolved,
 }
 
+/// What depends on no type of a method's, and is compiled here once.
+impl Stage {
+    fn poll(
+        &mut self,
+        id: CallId,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(Pending, Answered), RpcError>> {
+        if let Self::Unsent(_) = self {
+            let Self::Unsent(request) = std::mem::replace(self, Self::Resolved) else {
+                unreachable!("the stage was just seen to be unsent");
+            };
+            match request.send(id, context.waker()) {
+                Ok(pending) => *self = Self::Sent(pending),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            // The reply may already be there, but its waker is: nothing to poll yet.
+            return Poll::Pending;
+        }
+        let Self::Sent(pending) = self else {
+            panic!("a call was polled after it had resolved");
+        };
+        let ended = std::task::ready!(pending.poll(context.waker()));
+        let Self::Sent(pending) = std::mem::replace(self, Self::Resolved) else {
+            unreachable!("the stage was just seen to be sent");
+        };
+        Poll::Ready(ended.map(|answered| (pending, answered)))
+    }
+}
+
 impl<T, E> Call<T, E> {
     pub(super) fn new(id: CallId, request: Request, decode: Decode<T, E>) -> Self {
         Self {
@@ -163,34 +192,11 @@ impl<T, E: From<RpcError>> Call<T, E> {
         }
     }
 
-    fn poll_answer(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(Pending, Answered), RpcError>> {
-        if let Stage::Unsent(_) = self.stage {
-            let Stage::Unsent(request) = std::mem::replace(&mut self.stage, Stage::Resolved) else {
-                unreachable!("the stage was just seen to be unsent");
-            };
-            match request.send(self.id, context.waker()) {
-                Ok(pending) => self.stage = Stage::Sent(pending),
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-            // The reply may already be there, but its waker is: nothing to poll yet.
-            return Poll::Pending;
-        }
-        let Stage::Sent(pending) = &mut self.stage else {
-            panic!("a call was polled after it had resolved");
-        };
-        let ended = std::task::ready!(pending.poll(context.waker()));
-        let Stage::Sent(pending) = std::mem::replace(&mut self.stage, Stage::Resolved) else {
-            unreachable!("the stage was just seen to be sent");
-        };
-        Poll::Ready(ended.map(|answered| (pending, answered)))
-    }
-
+    // Not in each place that awaits a call.
+    #[inline(never)]
     fn poll_value(&mut self, context: &mut Context<'_>) -> Poll<Result<T, E>> {
         let decode = self.decode;
-        self.poll_answer(context).map(|ended| {
+        self.stage.poll(self.id, context).map(|ended| {
             let (pending, answered) = ended?;
             answered.value(&pending, decode)
         })
@@ -198,7 +204,7 @@ impl<T, E: From<RpcError>> Call<T, E> {
 
     pub(super) fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Reply<T>, E>> {
         let decode = self.decode;
-        self.poll_answer(context).map(|ended| {
+        self.stage.poll(self.id, context).map(|ended| {
             let (pending, answered) = ended?;
             answered.reply(&pending, decode)
         })

@@ -128,17 +128,22 @@ impl Answered {
     }
 }
 
-/// What the method answered; the outer error says why there is no answer that can be read.
+/// What the method returned; the outer error says why that can't be read.
 fn read<T, E>(
     call: &Pending,
     reply: Option<&wire::Reply<'_>>,
     decode: Decode<T, E>,
 ) -> Result<Result<T, E>, RpcError> {
-    let answer = match reply.map(|reply| (&reply.body, reply.server)) {
+    decode(answer(reply)?).map_err(|reason| bad(call, Outcome::Ran, &reason))
+}
+
+/// What the method answered, or the error that the server answered in its place.
+fn answer<'a>(reply: Option<&wire::Reply<'a>>) -> Result<Answer<'a>, RpcError> {
+    match reply.map(|reply| (&reply.body, reply.server)) {
         // Of a one-way call.
-        None => Answer::Value(&[]),
-        Some((ReplyBody::Value(bytes), _)) => Answer::Value(bytes),
-        Some((ReplyBody::App(bytes), _)) => Answer::App(bytes),
+        None => Ok(Answer::Value(&[])),
+        Some((ReplyBody::Value(bytes), _)) => Ok(Answer::Value(bytes)),
+        Some((ReplyBody::App(bytes), _)) => Ok(Answer::App(bytes)),
         Some((
             ReplyBody::Error {
                 code,
@@ -152,10 +157,9 @@ fn read<T, E>(
             if let Some(pause) = retry_after_ms {
                 error = error.with_retry_after(Duration::from_millis((*pause).into()));
             }
-            return Err(error);
+            Err(error)
         }
-    };
-    decode(answer).map_err(|reason| bad(call, Outcome::Ran, &reason))
+    }
 }
 
 #[cold]

@@ -70,7 +70,8 @@ pub trait WireType: Sized {
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> WireType for T {
-    #[inline]
+    // Encoding and decoding are compiled once for each type, and not once for each argument.
+    #[inline(never)]
     fn encode(&self, name: &str, arguments: &mut Arguments) {
         match Whole::of(self) {
             Some(whole) => arguments.add(name, &whole),
@@ -78,6 +79,7 @@ impl<T: Serialize + DeserializeOwned + 'static> WireType for T {
         }
     }
 
+    #[inline(never)]
     fn decode(slot: Option<&[u8]>, name: &str) -> Result<Self, Failure> {
         match slot {
             Some(bytes) => decode(bytes).map_err(|error| undecodable(name, &error)),
@@ -96,6 +98,7 @@ impl<T: Serialize + DeserializeOwned + 'static> WireType for T {
         )
     }
 
+    #[inline(never)]
     fn answer(&self) -> Result<Answer, Failure> {
         encode(self).map(Answer::Value)
     }
