@@ -20,7 +20,7 @@ pub(super) fn item(plan: &Plan<'_>) -> TokenStream {
     let vis = &service.item.vis;
     let kept = attributes(&service.item.attrs, &["deprecated"]);
     let doc = format!(
-        "The client of [`{}`]; made by `Client::attach`.",
+        " The client of [`{}`]; made by `Client::attach`.",
         service.item.ident
     );
     quote! {
@@ -71,7 +71,7 @@ pub(super) fn kept(method: &Method) -> TokenStream {
     let conditions = &method.forwarded.conditions;
     let client = &method.forwarded.client;
     let doc = (!method.forwarded.documented).then(|| {
-        let doc = format!("Calls `{}`.", method.name.value());
+        let doc = format!(" Calls `{}`.", method.name.value());
         quote!(#[doc = #doc])
     });
     let many = many_arguments(method);
@@ -110,7 +110,7 @@ fn method(plan: &Plan<'_>, index: &Ident, method: &Method) -> TokenStream {
         None => (None, quote!(::core::option::Option::None)),
     };
     let passed = quote! {
-        &self.binding, const { &__METHODS[__Method::#index as usize] }, #arguments, #key_passed
+        &self.binding, const { __DESCRIPTOR.method(__Method::#index as usize) }, #arguments, #key_passed
     };
     let (returned, call) = call(plan, &method.output, &passed);
     quote! {

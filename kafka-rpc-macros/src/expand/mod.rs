@@ -2,7 +2,11 @@
 
 mod broken;
 mod client;
+#[cfg(test)]
+mod robustness;
 mod server;
+#[cfg(test)]
+mod snapshots;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -19,7 +19,7 @@ pub(super) fn item(plan: &Plan<'_>) -> TokenStream {
     let vis = &service.item.vis;
     let kept = attributes(&service.item.attrs, &["deprecated"]);
     let doc = format!(
-        "Serves an implementation of [`{}`]; given to a `Server`.",
+        " Serves an implementation of [`{}`]; given to a `Server`.",
         service.item.ident
     );
     quote! {
@@ -135,11 +135,12 @@ fn decoded(plan: &Plan<'_>, method: &Method) -> TokenStream {
     let private = &plan.private;
     let bytes = local("bytes");
     let arguments = || method.arguments.iter().enumerate();
-    let names = arguments().map(|(_, it)| {
-        let (conditions, name) = (&it.forwarded.conditions, &it.name);
-        quote!(#(#conditions)* #name)
-    });
-    let found = quote!(#private::arguments(&#bytes, [#(#names),*])?);
+    let names: Vec<_> = arguments()
+        .map(|(_, it)| {
+            let (conditions, name) = (&it.forwarded.conditions, &it.name);
+            quote!(#(#conditions)* #name)
+        })
+        .collect();
     let certain = arguments().all(|(_, it)| it.forwarded.conditions.is_empty());
     if certain {
         let locals: Vec<_> = arguments().map(|(number, _)| argument(number)).collect();
@@ -147,9 +148,18 @@ fn decoded(plan: &Plan<'_>, method: &Method) -> TokenStream {
             let wire = wire::of(plan, method, number, it);
             wire::decode(plan, &wire, it, &quote!(#slot))
         });
+        let decode = local("decode");
+        let types = method.arguments.iter().map(|it| &it.ty);
+        // Apart, since what stands in the future of all methods is checked at a cost that grows
+        // faster than its length.
         return quote! {
-            let [#(#locals),*] = #found;
-            #(let #locals = #decoded;)*
+            fn #decode(
+                #bytes: &[u8],
+            ) -> ::core::result::Result<(#(#types,)*), #private::Failure> {
+                let [#(#locals),*] = #private::arguments(#bytes, [#(#names),*])?;
+                ::core::result::Result::Ok((#(#decoded,)*))
+            }
+            let (#(#locals,)*) = #decode(&#bytes)?;
         };
     }
     let slots = local("slots");
@@ -164,7 +174,9 @@ fn decoded(plan: &Plan<'_>, method: &Method) -> TokenStream {
         quote!(#(#conditions)* let #local = #decoded;)
     });
     quote! {
-        let mut #slots = ::core::iter::IntoIterator::into_iter(#found);
+        let mut #slots = ::core::iter::IntoIterator::into_iter(
+            #private::arguments(&#bytes, [#(#names),*])?
+        );
         #(#decoded)*
     }
 }
