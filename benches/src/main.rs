@@ -7,6 +7,7 @@ mod bare;
 mod by_hand;
 mod cluster;
 mod codec;
+mod compile_cost;
 mod contest;
 mod contestant;
 mod cpu;
@@ -65,6 +66,9 @@ const USAGE: &str =
                 --pending 100000   --timeouts 1000000   --batch 10000   --calls 20000
   codec       encoding, checking and decoding, beside plain rmp-serde
                 --samples 31   --sample-ms 20
+  compile-cost  what a method of a service costs to compile, beside tarpc's
+                --methods 100   --blocks 7
+                --folder path   builds there and leaves it, so that the next run starts warm
 
 --quick runs a second or two, to try a benchmark out. --json writes the results to a file.
 The broker is that of KAFKA_RPC_BROKERS, else one is started where one is needed.";
@@ -123,6 +127,7 @@ fn benchmark(name: &str) -> Outcome<fn(Options) -> Outcome> {
         "registry" => registry::run,
         "footprint" => footprint::run,
         "codec" => codec::run,
+        "compile-cost" => compile_cost::run,
         _ => return Err(format!("there is no benchmark `{name}`\n\n{USAGE}").into()),
     })
 }
