@@ -15,6 +15,8 @@ syn = { version = \"3.0\", features = [\"full\"] }
 
 /// The program's end: it prints a number of methods and the median time in µs, a line each.
 const MAIN: &str = r#"
+extern crate proc_macro;
+
 fn main() {
     for methods in [1, 100, 500, 1000] {
         let methods_of = |n| format!("async fn method_{n}(&self, a: u32, b: String) -> Vec<u64>;");

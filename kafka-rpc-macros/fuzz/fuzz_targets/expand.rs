@@ -4,6 +4,8 @@
 
 #![no_main]
 
+extern crate proc_macro;
+
 #[path = "../../src/attribute.rs"]
 mod attribute;
 #[path = "../../src/crate_path.rs"]
