@@ -1,5 +1,7 @@
 //! Rules about a service as a whole.
 
+use std::collections::HashMap;
+
 use syn::ext::IdentExt as _;
 use syn::{Error, LitStr, TypeParamBound};
 
@@ -124,25 +126,19 @@ fn topic(text: &LitStr, max: usize, what: &str, errors: &mut Errors) {
 
 /// Methods under conditions are taken for alternatives; if two exist, the compiler objects.
 fn collisions(service: &mut Service, errors: &mut Errors) {
+    // Where the methods of an identifier, and of a name, are among those that are kept.
+    let mut idents = HashMap::<_, Vec<usize>>::new();
+    let mut names = HashMap::<_, Vec<usize>>::new();
     let taken = std::mem::take(&mut service.items);
     for item in taken {
         let (Item::Method(method) | Item::Broken(method)) = &item else {
             service.items.push(item);
             continue;
         };
-        let ident = method.item.sig.ident.unraw();
-        let earlier = || {
-            service.items.iter().filter_map(|item| match item {
-                Item::Method(other) | Item::Broken(other) => {
-                    let alternatives = !other.forwarded.conditions.is_empty()
-                        && !method.forwarded.conditions.is_empty();
-                    (!alternatives).then_some(other)
-                }
-                Item::Foreign(_) => None,
-            })
-        };
-        if let Some(first) = earlier().find(|it| it.item.sig.ident.unraw() == ident) {
+        let with_ident = idents.entry(method.item.sig.ident.unraw()).or_default();
+        if let Some(first) = contender(method, with_ident, &service.items) {
             // Kept out of the trait too, where the compiler would report it once more.
+            let ident = method.item.sig.ident.unraw();
             let line = line(first.item.sig.ident.span());
             errors.at(
                 &method.item.sig.ident,
@@ -152,12 +148,25 @@ fn collisions(service: &mut Service, errors: &mut Errors) {
             );
             continue;
         }
-        let name = method.name.value();
-        if let Some(first) = earlier().find(|it| it.name.value() == name) {
+        let with_name = names.entry(method.name.value()).or_default();
+        if let Some(first) = contender(method, with_name, &service.items) {
             same_name(method, first, errors);
         }
+        with_ident.push(service.items.len());
+        with_name.push(service.items.len());
         service.items.push(item);
     }
+}
+
+/// The first of the methods in these places that may exist beside this one.
+fn contender<'a>(method: &Method, places: &[usize], items: &'a [Item]) -> Option<&'a Method> {
+    let conditional = |method: &Method| !method.forwarded.conditions.is_empty();
+    places.iter().find_map(|place| match items.get(*place)? {
+        Item::Method(other) | Item::Broken(other) => {
+            (!(conditional(other) && conditional(method))).then_some(other)
+        }
+        Item::Foreign(_) => None,
+    })
 }
 
 fn same_name(method: &Method, first: &Method, errors: &mut Errors) {
