@@ -51,7 +51,7 @@ pub(super) fn open(
         let running = Running::new(reader);
         running.edit(|reader| {
             let alerted: Arc<dyn Alerted> = Arc::new(Arc::downgrade(&running));
-            reader.inbox.alert(&reader.consumer, &alerted);
+            reader.inbox.alert(&alerted);
         });
         if let Some(runtime) = runtime {
             runtime.spawn(running.task());

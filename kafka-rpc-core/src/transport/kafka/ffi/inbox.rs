@@ -28,9 +28,9 @@ const BATCH: usize = 128;
 
 /// What a consumer has read. To be dropped before the consumer.
 pub(in super::super) struct Inbox {
-    events: Alert,
-    records: Option<Alert>,
+    alerts: Vec<Alert>,
     taken: VecDeque<Message>,
+    events: Arc<Queue>,
     queue: Arc<Queue>,
 }
 
@@ -44,12 +44,15 @@ pub(in super::super) enum Polled<T> {
 
 impl Inbox {
     pub(in super::super) fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Self {
-        let queue = Arc::new(Queue::new(consumer.client()));
-        Self {
-            events: on_events(consumer, &queue, None),
-            records: None,
+        let inbox = Self {
+            alerts: Vec::new(),
             taken: VecDeque::with_capacity(BATCH),
-            queue,
+            events: Arc::new(Queue::consumer(consumer.client())),
+            queue: Arc::new(Queue::new(consumer.client())),
+        };
+        Self {
+            alerts: vec![inbox.on_events(None)],
+            ..inbox
         }
     }
 
@@ -59,13 +62,22 @@ impl Inbox {
     }
 
     /// Has somebody alerted when a record comes, or an event.
-    pub(in super::super) fn alert<C: ConsumerContext>(
-        &mut self,
-        consumer: &BaseConsumer<C>,
-        target: &Arc<dyn Alerted>,
-    ) {
-        self.events = on_events(consumer, &self.queue, Some(target));
-        self.records = Some(Alert::on(Arc::clone(&self.queue), Arc::clone(target)));
+    pub(in super::super) fn alert(&mut self, target: &Arc<dyn Alerted>) {
+        // A queue has one callback, which goes with the alert that set it: first the old one, then
+        // the new one.
+        self.alerts.clear();
+        self.alerts = vec![
+            self.on_events(Some(target)),
+            Alert::on(Arc::clone(&self.queue), Arc::clone(target)),
+        ];
+    }
+
+    fn on_events(&self, target: Option<&Arc<dyn Alerted>>) -> Alert {
+        let told = Event {
+            queue: Arc::downgrade(&self.queue),
+            target: target.map(Arc::clone),
+        };
+        Alert::on(Arc::clone(&self.events), Arc::new(told))
     }
 
     /// Whether every record that librdkafka gave out was handed on.
@@ -107,18 +119,6 @@ impl Inbox {
             None => Polled::Record(show(message.get(), visit)),
         }
     }
-}
-
-fn on_events<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    queue: &Arc<Queue>,
-    target: Option<&Arc<dyn Alerted>>,
-) -> Alert {
-    let told = Event {
-        queue: Arc::downgrade(queue),
-        target: target.map(Arc::clone),
-    };
-    Alert::on(Arc::new(Queue::consumer(consumer.client())), Arc::new(told))
 }
 
 /// Ends the waiting for a record, since there is an event.

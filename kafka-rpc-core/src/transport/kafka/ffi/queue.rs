@@ -118,11 +118,6 @@ impl Alert {
             _target: target,
         }
     }
-
-    /// Whether nothing is in the queue.
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
 }
 
 impl Drop for Alert {

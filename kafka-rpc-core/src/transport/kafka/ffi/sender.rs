@@ -21,7 +21,7 @@ use super::queue::{Alert, Alerted, Queue};
 /// A producer's client, with handles of the topics that it produces to: without one, librdkafka
 /// looks a topic up for each record, under a lock of the whole client.
 pub(in super::super) struct Sender<C: ProducerContext> {
-    // Both are dropped before the client, which waits for them.
+    // These are dropped before the client, which waits for them.
     handles: RwLock<Vec<Handle>>,
     _alert: Alert,
     events: Arc<Queue>,
@@ -144,6 +144,9 @@ impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
                 }
             })
             .collect();
+        if messages.is_empty() {
+            return;
+        }
         let handed = self.with_handle(topic, |handle| {
             let count = c_int::try_from(messages.len()).unwrap_or(c_int::MAX);
             let flags = RD_KAFKA_MSG_F_COPY as c_int;

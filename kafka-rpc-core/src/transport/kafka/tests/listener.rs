@@ -18,6 +18,28 @@ fn a_ready_listener_misses_nothing() {
 }
 
 #[test]
+fn a_listener_whose_task_waits_for_records_tells_of_trouble() {
+    let bed = Bed::new();
+    if bed.real {
+        return; // A real broker can't be taken down by the transport's own means.
+    }
+    let topic = bed.topic(1);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .expect("a runtime");
+    let _runtime = runtime.enter();
+    let (recorder, heard) = recorder();
+    let _listener = block_on(bed.transport.listen(&topic, 0, recorder)).expect("a listener");
+    let mock = bed.kafka.0.embedded().expect("embedded").client();
+    let cluster = mock.mock_cluster().expect("a mock");
+    cluster.broker_down(-1).expect("goes down");
+    heard.wait("trouble", |event| {
+        matches!(event, Event::Trouble(_)).then_some(())
+    });
+}
+
+#[test]
 fn what_does_not_exist_cannot_be_listened_to() {
     let bed = Bed::new();
     let topic = bed.topic(2);
