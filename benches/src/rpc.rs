@@ -1,12 +1,10 @@
 //! The same round trip through kafka-rpc.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kafka_rpc::{Client, ClientBuilder, ClientStats, Kafka, Profile, RpcError, Server};
 use tokio::runtime::Builder;
-use tokio::task::LocalSet;
 
 use crate::measure::{Figures, Outcome, Plan, Stopwatch};
 
@@ -96,17 +94,17 @@ pub(crate) fn closed_loop(
     start: impl FnOnce() -> Outcome<Stopwatch>,
 ) -> Outcome<(Figures, ClientStats)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, async {
+    runtime.block_on(async {
         let client = options.connect().await?;
         let echo: EchoClient = client.attach().await?;
         let data = data(plan);
         echo.echo(data.clone()).await?;
 
-        let stopwatch = Rc::new(RefCell::new(Some(start()?)));
+        let stopwatch = Arc::new(Mutex::new(Some(start()?)));
         let callers: Vec<_> = (0..plan.in_flight)
             .map(|_| {
                 let (echo, data) = (echo.clone(), data.clone());
-                tokio::task::spawn_local(caller(echo, data, Rc::clone(&stopwatch)))
+                tokio::spawn(caller(echo, data, Arc::clone(&stopwatch)))
             })
             .collect();
         for caller in callers {
@@ -122,13 +120,13 @@ pub(crate) fn closed_loop(
 async fn caller(
     echo: EchoClient,
     data: Vec<u8>,
-    stopwatch: Rc<RefCell<Option<Stopwatch>>>,
+    stopwatch: Arc<Mutex<Option<Stopwatch>>>,
 ) -> Result<Option<Stopwatch>, RpcError> {
     loop {
         let sent = Instant::now();
         let reply = echo.echo(data.clone()).await?;
         assert_eq!(reply.len(), data.len(), "the reply is the one that is due");
-        let mut stopwatch = stopwatch.borrow_mut();
+        let mut stopwatch = stopwatch.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *stopwatch {
             None => return Ok(None),
             Some(running) => {

@@ -57,5 +57,7 @@ async fn a_hundred_thousand_timeouts_leave_nothing_behind() {
     assert_eq!((stats.expired, stats.in_flight), (110_000, 0));
     let after = HEAP.count().live_bytes;
     println!("live heap bytes: {before} before, {after} after 100,000 timeouts");
-    assert!(after <= before + 64 * 1024, "{before} grew to {after}");
+    // What is kept for the next burst is bounded, and as large as the largest burst so far has left it.
+    // An entry or a timer that stayed behind would be tens of bytes a call.
+    assert!(after <= before + 4 * 100_000, "{before} grew to {after}");
 }

@@ -329,17 +329,19 @@ impl ServerBuilder {
                 .await;
             member.starts_from(&ends, asked_at);
             let relay = GroupRelay(Arc::downgrade(member));
-            let membership = transport
-                .join(options, Arc::new(relay))
-                .await
-                .map_err(|error| {
-                    error
-                        .context(format_args!(
-                            "the server can't join group `{}`",
-                            member.group
-                        ))
-                        .into_rpc(Outcome::NotRun)
-                })?;
+            let joined = {
+                // The transport's threads run handlers, and are to be within their runtime.
+                let _runtime = shared.runtime.enter();
+                transport.join(options, Arc::new(relay))
+            };
+            let membership = joined.await.map_err(|error| {
+                error
+                    .context(format_args!(
+                        "the server can't join group `{}`",
+                        member.group
+                    ))
+                    .into_rpc(Outcome::NotRun)
+            })?;
             member.joined(membership);
         }
         info!(

@@ -1,12 +1,12 @@
 //! Remembers calls that were started, so that a command that comes twice is run once.
 
-use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash};
 use std::time::{Duration, Instant};
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-/// How many ended calls are remembered, how many bytes of replies, and for how long.
+/// How many ended calls are remembered at most, how many bytes of replies, and for how long. At least
+/// half as many are remembered, if they aren't too old.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) entries: usize,
@@ -35,145 +35,177 @@ pub(super) enum Known {
 
 /// Calls in progress, with what finds them (`L`), and the latest of those that ended.
 ///
-/// Calls in progress are never forgotten; capacity bounds them. Of those that ended the oldest go
-/// first: they lie in a queue, their replies in one buffer, and a table of numbers finds them. Every
-/// call passes through here, and memory that is touched in order is what that costs least in.
+/// Calls in progress are never forgotten; capacity bounds them. Those that ended are forgotten a
+/// generation at a time. Every call passes through here, and memory that is written in order, and
+/// given up as a whole, is what that costs least in.
 #[derive(Debug)]
 pub(super) struct Dedupe<K, L> {
     bounds: Bounds,
+    /// The call that began last, if it is in progress: most end before another one begins.
+    last: Option<(K, L)>,
     live: HashMap<K, L>,
-    ended: VecDeque<Ended<K>>,
-    /// The number of the first of `ended`; numbers wrap.
-    first: u32,
-    /// Numbers of ended calls, by the hash of their keys.
-    index: HashTable<u32>,
+    young: Generation<K>,
+    old: Generation<K>,
     hasher: DefaultHashBuilder,
-    /// The replies of `ended`, one after another.
-    replies: VecDeque<u8>,
-    /// How many bytes of replies came before those.
-    forgotten: u64,
+}
+
+/// Calls that ended one after another.
+#[derive(Debug)]
+struct Generation<K> {
+    ended: Vec<Ended<K>>,
+    /// Places of those that are still to be found, by the hash of their keys.
+    index: HashTable<u32>,
+    /// Their replies, one after another.
+    replies: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Ended<K> {
-    at: Instant,
     key: K,
-    /// Whether it is still to be found.
-    known: bool,
-    /// Where its reply begins, among all bytes that there ever were.
-    start: u64,
-    /// `None` if it had no reply.
-    length: Option<usize>,
+    at: Instant,
+    /// Where its reply is among all; `None` if it had none.
+    reply: Option<(u32, u32)>,
+}
+
+impl<K> Default for Generation<K> {
+    fn default() -> Self {
+        Self {
+            ended: Vec::new(),
+            index: HashTable::new(),
+            replies: Vec::new(),
+        }
+    }
+}
+
+impl<K: Copy + Eq + Hash> Generation<K> {
+    fn find(&self, hash: u64, key: &K) -> Option<&Ended<K>> {
+        let place = self.index.find(hash, |place| self.at(*place).key == *key)?;
+        Some(self.at(*place))
+    }
+
+    fn at(&self, place: u32) -> &Ended<K> {
+        &self.ended[place as usize]
+    }
+
+    fn push(&mut self, key: K, reply: Option<&[u8]>, now: Instant, hasher: &impl BuildHasher) {
+        // Bounds keep both far below 32 bits.
+        let place = self.ended.len() as u32;
+        let reply = reply.map(|reply| {
+            let start = self.replies.len() as u32;
+            self.replies.extend_from_slice(reply);
+            (start, reply.len() as u32)
+        });
+        self.ended.push(Ended {
+            key,
+            at: now,
+            reply,
+        });
+        let Self { ended, index, .. } = self;
+        index.insert_unique(hasher.hash_one(key), place, |place| {
+            hasher.hash_one(ended[*place as usize].key)
+        });
+    }
+
+    fn forget(&mut self, of: impl Fn(&K) -> bool) {
+        let Self { ended, index, .. } = self;
+        index.retain(|place| !of(&ended[*place as usize].key));
+    }
+
+    fn clear(&mut self) {
+        self.ended.clear();
+        self.index.clear();
+        self.replies.clear();
+    }
 }
 
 impl<K: Copy + Eq + Hash, L> Dedupe<K, L> {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
+            last: None,
             live: HashMap::new(),
-            ended: VecDeque::new(),
-            first: 0,
-            index: HashTable::new(),
+            young: Generation::default(),
+            old: Generation::default(),
             hasher: DefaultHashBuilder::default(),
-            replies: VecDeque::new(),
-            forgotten: 0,
         }
     }
 
     /// What is known of this call, if anything.
     pub(super) fn known(&mut self, key: &K, now: Instant) -> Option<Known> {
-        self.expire(now);
-        if self.live.contains_key(key) {
+        if self.in_progress(key).is_some() {
             return Some(Known::InProgress);
         }
-        let number = *self.index.find(self.hasher.hash_one(key), |number| {
-            self.ended[self.place(*number)].key == *key
-        })?;
-        let ended = &self.ended[self.place(number)];
-        Some(Known::Ended(ended.length.map(|length| {
-            let start = usize::try_from(ended.start - self.forgotten).unwrap_or(usize::MAX);
-            self.replies.range(start..start + length).copied().collect()
-        })))
+        let hash = self.hasher.hash_one(key);
+        let found = |generation: &Generation<K>| {
+            let ended = generation.find(hash, key)?;
+            let recent = now.saturating_duration_since(ended.at) <= self.bounds.age;
+            recent.then(|| {
+                ended.reply.map(|(start, length)| {
+                    generation.replies[start as usize..][..length as usize].to_vec()
+                })
+            })
+        };
+        found(&self.young)
+            .or_else(|| found(&self.old))
+            .map(Known::Ended)
     }
 
     /// The call, of which nothing was known, is in progress from now on.
     pub(super) fn begin(&mut self, key: K, live: L) {
-        self.live.insert(key, live);
+        if let Some((key, live)) = self.last.replace((key, live)) {
+            self.live.insert(key, live);
+        }
     }
 
     /// What finds the call, if it is in progress.
     pub(super) fn in_progress(&mut self, key: &K) -> Option<&mut L> {
-        self.live.get_mut(key)
+        match &mut self.last {
+            Some((last, live)) if last == key => Some(live),
+            _ if self.live.is_empty() => None,
+            _ => self.live.get_mut(key),
+        }
     }
 
     /// All calls in progress.
     pub(super) fn all_in_progress(&self) -> impl Iterator<Item = (&K, &L)> {
-        self.live.iter()
+        let last = self.last.iter().map(|(key, live)| (key, live));
+        last.chain(&self.live)
     }
 
     /// The call has ended, with this reply if it has one. Ignored unless the call is in progress.
     pub(super) fn end(&mut self, key: K, reply: Option<&[u8]>, now: Instant) {
-        if self.live.remove(&key).is_none() {
+        if self.last.as_ref().is_some_and(|(last, _)| *last == key) {
+            self.last = None;
+        } else if self.live.remove(&key).is_none() {
             return;
         }
-        let number = self
-            .first
-            .wrapping_add(u32::try_from(self.ended.len()).unwrap_or(u32::MAX));
-        self.ended.push_back(Ended {
-            at: now,
-            key,
-            known: true,
-            start: self.forgotten + self.replies.len() as u64,
-            length: reply.map(<[u8]>::len),
-        });
-        self.replies.extend(reply.unwrap_or_default());
-        let Self {
-            index,
-            ended,
-            hasher,
-            first,
-            ..
-        } = self;
-        index.insert_unique(hasher.hash_one(key), number, |number| {
-            hasher.hash_one(ended[number.wrapping_sub(*first) as usize].key)
-        });
-        self.expire(now);
+        if self.is_over(reply.map_or(0, <[u8]>::len), now) {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        self.young.push(key, reply, now, &self.hasher);
     }
 
     /// Forgets the calls that `of` picks, whatever their state.
     pub(super) fn forget(&mut self, of: impl Fn(&K) -> bool) {
+        self.last.take_if(|(key, _)| of(key));
         self.live.retain(|key, _| !of(key));
-        let (ended, first) = (&mut self.ended, self.first);
-        self.index.retain(|number| {
-            let ended = &mut ended[number.wrapping_sub(first) as usize];
-            ended.known = !of(&ended.key);
-            ended.known
-        });
+        self.young.forget(&of);
+        self.old.forget(&of);
     }
 
-    fn place(&self, number: u32) -> usize {
-        number.wrapping_sub(self.first) as usize
-    }
-
-    fn expire(&mut self, now: Instant) {
-        while let Some(oldest) = self.ended.front() {
-            let full =
-                self.ended.len() > self.bounds.entries || self.replies.len() > self.bounds.bytes;
-            if !full && now.saturating_duration_since(oldest.at) <= self.bounds.age {
-                return;
-            }
-            let hash = self.hasher.hash_one(oldest.key);
-            if oldest.known
-                && let Ok(entry) = self.index.find_entry(hash, |number| *number == self.first)
-            {
-                entry.remove();
-            }
-            let length = oldest.length.unwrap_or(0);
-            self.replies.drain(..length);
-            self.forgotten += length as u64;
-            self.first = self.first.wrapping_add(1);
-            self.ended.pop_front();
-        }
+    /// Whether a new generation has to begin, with a reply of so many bytes.
+    fn is_over(&self, bytes: usize, now: Instant) -> bool {
+        let Bounds {
+            entries,
+            bytes: most,
+            age,
+        } = self.bounds;
+        self.young.ended.first().is_some_and(|first| {
+            self.young.ended.len() >= entries / 2
+                || self.young.replies.len() + bytes > most / 2
+                || now.saturating_duration_since(first.at) > age
+        })
     }
 }
 
@@ -185,7 +217,7 @@ mod tests {
 
     fn dedupe() -> Dedupe<u32, ()> {
         Dedupe::new(Bounds {
-            entries: 3,
+            entries: 4,
             bytes: 10,
             age: Duration::from_secs(60),
         })
@@ -220,13 +252,15 @@ mod tests {
         let now = Instant::now();
         let mut dedupe = dedupe();
         assert_eq!(begin(&mut dedupe, 0, now), None);
-        for key in 1..=4 {
+        for key in 1..=5 {
             assert_eq!(begin(&mut dedupe, key, now), None);
             dedupe.end(key, None, now);
         }
         assert_eq!(begin(&mut dedupe, 0, now), Some(Known::InProgress));
-        assert_eq!(begin(&mut dedupe, 2, now), Some(Known::Ended(None)));
-        assert_eq!(begin(&mut dedupe, 1, now), None);
+        for key in 3..=5 {
+            assert_eq!(begin(&mut dedupe, key, now), Some(Known::Ended(None)));
+        }
+        assert_eq!(begin(&mut dedupe, 2, now), None);
     }
 
     #[test]
@@ -240,24 +274,62 @@ mod tests {
         assert_eq!(begin(&mut dedupe, 1, kept + Duration::from_nanos(1)), None);
     }
 
+    #[derive(Default)]
+    struct Model {
+        live: Vec<u32>,
+        /// All that ever ended; without the key, those that were to be forgotten.
+        ended: Vec<(Option<u32>, Vec<u8>)>,
+    }
+
     proptest! {
         #[test]
-        fn stays_within_its_bounds(
-            steps in prop::collection::vec((0..4_u8, 0..12_u32, 0..8_usize), 1..300),
+        fn remembers_at_least_the_last_half_and_stays_within_its_bounds(
+            steps in prop::collection::vec((0..4_u8, 0..12_u32, 0..6_usize), 1..300),
         ) {
             let now = Instant::now();
-            let mut dedupe = dedupe();
+            let (mut dedupe, mut model) = (dedupe(), Model::default());
             for (step, key, length) in steps {
                 match step {
-                    0 | 1 => { begin(&mut dedupe, key, now); }
-                    2 => dedupe.end(key, reply(length).as_deref(), now),
-                    _ => dedupe.forget(|other| other % 4 == key % 4),
+                    0 | 1 => {
+                        let last = model.ended.iter().rposition(|(ended, _)| *ended == Some(key));
+                        match begin(&mut dedupe, key, now) {
+                            Some(Known::InProgress) => prop_assert!(model.live.contains(&key)),
+                            Some(Known::Ended(reply)) => {
+                                let last = last.map(|last| model.ended[last].1.clone());
+                                prop_assert_eq!(reply, last);
+                            }
+                            None => {
+                                let bytes = |at: usize| {
+                                    model.ended[at..].iter().map(|(_, reply)| reply.len()).sum::<usize>()
+                                };
+                                let due = last.is_none_or(|at| {
+                                    model.ended.len() - at > 2 || bytes(at) > 5
+                                });
+                                prop_assert!(due, "it was forgotten too soon");
+                                model.live.push(key);
+                            }
+                        }
+                    }
+                    2 => {
+                        let value = vec![length as u8; length];
+                        dedupe.end(key, Some(&value), now);
+                        if let Some(at) = model.live.iter().position(|live| *live == key) {
+                            model.live.remove(at);
+                            model.ended.push((Some(key), value));
+                        }
+                    }
+                    _ => {
+                        dedupe.forget(|other| other % 4 == key % 4);
+                        model.live.retain(|other| other % 4 != key % 4);
+                        for (other, _) in &mut model.ended {
+                            other.take_if(|other| *other % 4 == key % 4);
+                        }
+                    }
                 }
-                let held = dedupe.replies.len();
-                let ended = dedupe.ended.len();
-                let known = dedupe.ended.iter().filter(|ended| ended.known).count();
-                prop_assert_eq!(dedupe.index.len(), known);
-                prop_assert!(held <= 10 && ended <= 3);
+                let both = [&dedupe.young, &dedupe.old];
+                prop_assert!(both.iter().map(|one| one.ended.len()).sum::<usize>() <= 4);
+                prop_assert!(both.iter().map(|one| one.replies.len()).sum::<usize>() <= 10);
+                prop_assert_eq!(dedupe.all_in_progress().count(), model.live.len());
             }
         }
     }

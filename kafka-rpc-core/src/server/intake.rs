@@ -59,7 +59,7 @@ impl Member {
     /// A record was read. Never blocks, and runs no user code but the `tracing` subscriber.
     pub(super) fn record(self: &Arc<Self>, record: &Incoming<'_>) -> Option<Box<Run>> {
         let read_at = self.shared.clock.now();
-        let read_at_us = self.shared.clock.wall_us();
+        let read_at_us = self.shared.clock.wall_us_at(read_at);
         let envelope = record.value.map(wire::decode);
         let headers = match envelope {
             Some(Ok(Envelope::Command(_))) => collect(record.headers),

@@ -1,6 +1,7 @@
 //! One group member of a server: its state, and what is done once the state is let go.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -66,12 +67,19 @@ pub(super) struct Member {
 }
 
 /// A call of one method, in one assignment of its partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CallKey {
+    pub(super) call_id: CallId,
     pub(super) generation: u64,
     pub(super) service: usize,
     pub(super) method: usize,
-    pub(super) call_id: CallId,
+}
+
+impl Hash for CallKey {
+    /// Few calls have an id in common: one for each method, at most, in each assignment.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.call_id.as_bytes());
+    }
 }
 
 /// Where a call in progress is.
@@ -163,6 +171,21 @@ pub(super) struct Effects {
     /// `full` has changed.
     pub(super) flow: bool,
     pub(super) look_up: bool,
+}
+
+impl Effects {
+    /// Whether there is nothing but what the caller's thread has to run.
+    const fn is_quiet(&self) -> bool {
+        self.start.is_none()
+            && self.starts.is_empty()
+            && self.sends.is_empty()
+            && self.interrupts.is_empty()
+            && self.releases.is_empty()
+            && self.events.is_empty()
+            && self.ring_by.is_none()
+            && !self.flow
+            && !self.look_up
+    }
 }
 
 impl Member {
@@ -275,6 +298,14 @@ impl Member {
 
     /// Does what had to wait until the state was let go; returns what the caller's thread has to run.
     pub(super) fn apply(self: &Arc<Self>, effects: Effects) -> Option<Box<Run>> {
+        // Most have nothing but what runs on this thread.
+        if !effects.is_quiet() {
+            return self.apply_all(effects);
+        }
+        effects.inline
+    }
+
+    fn apply_all(self: &Arc<Self>, effects: Effects) -> Option<Box<Run>> {
         for event in effects.events {
             event.emit(&self.group, &self.topic);
         }

@@ -53,8 +53,8 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// A command is handled at least once: one that ran when its server died, or lost its partition, runs
 /// again on the next owner. One that comes twice while this server owns its partition runs once and
-/// is answered alike, as far as memory reaches: the last 65,536 ended calls, 64 MiB of replies and
-/// 10 minutes, for each group. Expired and cancelled commands aren't run.
+/// is answered alike, as far as memory reaches: for each group, over the last 32,768 to 65,536 ended
+/// calls, 32 to 64 MiB of replies, and 10 minutes. Expired and cancelled commands aren't run.
 ///
 /// Dropping it stops it as [`shutdown`](Self::shutdown) does, in the background and without a report.
 pub struct Server(Option<Running>);

@@ -120,6 +120,14 @@ pub trait Clock: Send + Sync + 'static {
         self.wall_us().div_euclid(1000)
     }
 
+    /// Wall time at `now`, a moment that was got from [`now`](Self::now) just before. Where looking
+    /// at a clock is expensive, this may be some milliseconds late in noticing that the wall clock
+    /// was set.
+    fn wall_us_at(&self, now: Instant) -> i64 {
+        let _ = now;
+        self.wall_us()
+    }
+
     /// Calls `tick` at the times that it asks for, until the returned alarm is dropped.
     fn alarm(&self, tick: Arc<dyn Tick>) -> Box<dyn Alarm>;
 }

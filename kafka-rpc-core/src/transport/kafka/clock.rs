@@ -1,11 +1,58 @@
 //! The machine's clocks, and alarms that each run on a thread of their own.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::blocking;
 use crate::sync::lock;
 use crate::transport::{Alarm, Clock, Tick};
+
+/// How long what the wall clock said is relied on. It may be set at any time; in so short a time it
+/// isn't slewed by more than some microseconds.
+const RELIED_ON_US: i64 = 5_000;
+
+/// Two looks at clocks that are no further apart count as one.
+const SAME_MOMENT_US: i64 = 20;
+
+/// Both clocks when they were last looked at together: a look at one of them takes a good part of what
+/// a call may cost.
+static TOGETHER: LazyLock<Together> = LazyLock::new(|| Together {
+    origin: Instant::now(),
+    looked_us: AtomicI64::new(i64::MIN),
+    ahead_us: AtomicI64::new(0),
+});
+
+struct Together {
+    origin: Instant,
+    /// When, in microseconds from the origin.
+    looked_us: AtomicI64,
+    /// How much more the wall clock said.
+    ahead_us: AtomicI64,
+}
+
+impl Together {
+    fn wall_us(&self, now: Instant) -> i64 {
+        let now_us = self.since_origin(now);
+        if now_us.saturating_sub(self.looked_us.load(Ordering::Acquire)) <= RELIED_ON_US {
+            return now_us + self.ahead_us.load(Ordering::Relaxed);
+        }
+        let wall_us = SystemClock.wall_us();
+        let then_us = self.since_origin(Instant::now());
+        // `now` may be long ago if the thread was held up, and then the next one looks again.
+        if then_us - now_us <= SAME_MOMENT_US {
+            // Of several threads that look now, none stores what is older than it may be.
+            self.ahead_us.store(wall_us - now_us, Ordering::Relaxed);
+            self.looked_us.store(now_us, Ordering::Release);
+        }
+        wall_us - (then_us - now_us)
+    }
+
+    fn since_origin(&self, at: Instant) -> i64 {
+        let passed = at.saturating_duration_since(self.origin).as_micros();
+        i64::try_from(passed).unwrap_or(i64::MAX)
+    }
+}
 
 /// Monotonic and wall time of this machine.
 pub(super) struct SystemClock;
@@ -20,6 +67,10 @@ impl Clock for SystemClock {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or(Duration::ZERO);
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn wall_us_at(&self, now: Instant) -> i64 {
+        TOGETHER.wall_us(now)
     }
 
     fn alarm(&self, tick: Arc<dyn Tick>) -> Box<dyn Alarm> {
@@ -132,6 +183,17 @@ mod tests {
             then: Mutex::new(then),
         };
         (Arc::new(recorder), heard)
+    }
+
+    #[test]
+    fn the_wall_clock_is_derived_from_the_monotonic_one() {
+        for _ in 0..100_000 {
+            let before = SystemClock.wall_us();
+            let derived = SystemClock.wall_us_at(SystemClock.now());
+            let after = SystemClock.wall_us();
+            // Slewing, and the microseconds that both are rounded to.
+            assert!((before - 50..=after + 50).contains(&derived));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use tokio::runtime::Handle;
 
 use super::blocking::{self, Reply};
 use super::clients::Settings;
@@ -44,7 +45,10 @@ pub(super) fn join(
     sink: Arc<dyn GroupSink>,
 ) -> BoxFuture<Result<Arc<dyn Membership>, TransportError>> {
     let settings = Arc::clone(settings);
+    // What runs on the member's threads may be user code, which expects to be within a runtime.
+    let runtime = Handle::try_current().ok();
     blocking::start("kafka-rpc-group", move |reply: Reply<_>| {
+        let _entered = runtime.as_ref().map(Handle::enter);
         let shared = Arc::new(Shared {
             events: Events::new(&settings),
             options,
@@ -63,14 +67,18 @@ pub(super) fn join(
         let second = Arc::clone(&shared);
         let started = subscribe(&settings, &shared).and_then(|poller| {
             *lock(&shared.poller) = Some(poller);
-            blocking::spawn("kafka-rpc-group", move || second.live(false))
+            let runtime = runtime.clone();
+            blocking::spawn("kafka-rpc-group", move || {
+                let _entered = runtime.as_ref().map(Handle::enter);
+                second.live(false);
+            })
         });
         if let Err(error) = started {
             // The consumer refers to what holds it.
             drop(lock(&shared.poller).take());
             return drop(reply.send(Err(error)));
         }
-        let handle: Arc<dyn Membership> = Arc::new(Handle(Arc::clone(&shared)));
+        let handle: Arc<dyn Membership> = Arc::new(Member(Arc::clone(&shared)));
         // Where nobody waits any more, the handle is dropped here, and the member leaves at once.
         drop(reply.send(Ok(handle)));
         shared.live(true);
@@ -292,9 +300,9 @@ fn give_up(shared: &Shared, error: &KafkaError) {
     ));
 }
 
-struct Handle(Arc<Shared>);
+struct Member(Arc<Shared>);
 
-impl Membership for Handle {
+impl Membership for Member {
     fn commit(&self, partition: u32, next: i64) {
         if let Ok(partition) = i32::try_from(partition)
             && let Some(noted) = lock(&self.0.owned).get_mut(&partition)
@@ -330,7 +338,7 @@ impl Membership for Handle {
     }
 }
 
-impl Drop for Handle {
+impl Drop for Member {
     fn drop(&mut self) {
         if !self.0.leaving.is_open() {
             self.0.leave(DROP_PATIENCE);

@@ -112,7 +112,7 @@ impl Shared {
         let Some(sender) = sender else {
             return lot.records().map(|(_, token)| (token, closed())).collect();
         };
-        let now = SystemClock.wall_ms();
+        let now = SystemClock.wall_us_at(SystemClock.now()).div_euclid(1_000);
         // One by itself costs less.
         let several = lot.len() > 1;
         let alike = |record: &Record<'_>| {
