@@ -78,19 +78,19 @@ pub fn decode(value: &[u8]) -> Result<Envelope<'_>, Malformed<'_>> {
 /// Reads the elements and makes the checks of the preflight in one pass.
 fn read(value: &[u8]) -> Result<Envelope<'_>, Fault> {
     let mut elements = Elements::new(value)?;
-    let version = elements.next("version")?.u64()?;
+    let version = elements.u64("version")?;
     if version != u64::from(VERSION) {
         return Err(Fault::unimplemented(format!(
             "envelope version {version} is unknown; this peer reads version {VERSION}"
         )));
     }
-    let kind = elements.next("kind")?.u64()?;
+    let kind = elements.u64("kind")?;
     if !matches!(kind, COMMAND | REPLY | CANCEL) {
         return Err(Fault::unimplemented(format!(
             "envelope kind {kind} is unknown"
         )));
     }
-    let flags = elements.next("critical flags")?.u64()?;
+    let flags = elements.u64("critical flags")?;
     if flags != 0 {
         return Err(Fault::unimplemented(format!(
             "critical flags {flags:#x} are set, and this peer knows none"
@@ -117,28 +117,19 @@ pub(super) fn begin(out: &mut Vec<u8>, count: u8, kind: u64, call_id: CallId) {
 impl<'a> Command<'a> {
     fn read(elements: &mut Elements<'a>) -> Result<Self, Fault> {
         Ok(Self {
-            call_id: elements.next("call id")?.call_id()?,
-            service: elements.next("service")?.str(MAX_METHOD_BYTES)?,
-            service_version: elements.next("service version")?.u32()?,
-            method: elements.next("method")?.str(MAX_METHOD_BYTES)?,
-            arguments: elements.next("arguments")?.bin(usize::MAX)?,
-            reply_to: elements
-                .next("reply address")?
-                .optional(|element| element.reply_address())?,
-            budget_ms: elements.next("budget")?.u32()?,
-            key: elements
-                .next("key")?
-                .optional(|element| element.bin(MAX_KEY_BYTES))?,
-            idempotency_key: elements
-                .next("idempotency key")?
-                .optional(|element| element.bin(MAX_KEY_BYTES))?,
-            attempt: elements
-                .next("attempt")?
-                .optional(|element| element.ordinal())?
-                .unwrap_or(1),
-            fingerprint: elements
-                .next("fingerprint")?
-                .optional(|element| element.u64())?,
+            call_id: elements.call_id("call id")?,
+            service: elements.str("service", MAX_METHOD_BYTES)?,
+            service_version: elements.u32("service version")?,
+            method: elements.str("method", MAX_METHOD_BYTES)?,
+            arguments: elements.bin("arguments", usize::MAX)?,
+            reply_to: elements.optional("reply address", Elements::reply_address)?,
+            budget_ms: elements.u32("budget")?,
+            key: elements.optional("key", |elements, name| elements.bin(name, MAX_KEY_BYTES))?,
+            idempotency_key: elements.optional("idempotency key", |elements, name| {
+                elements.bin(name, MAX_KEY_BYTES)
+            })?,
+            attempt: elements.ordinal("attempt")?,
+            fingerprint: elements.optional("fingerprint", Elements::u64)?,
         })
     }
 
@@ -211,8 +202,8 @@ impl fmt::Debug for Command<'_> {
 impl<'a> Cancel<'a> {
     fn read(elements: &mut Elements<'a>) -> Result<Self, Fault> {
         Ok(Self {
-            call_id: elements.next("call id")?.call_id()?,
-            service: elements.next("service")?.str(MAX_METHOD_BYTES)?,
+            call_id: elements.call_id("call id")?,
+            service: elements.str("service", MAX_METHOD_BYTES)?,
         })
     }
 

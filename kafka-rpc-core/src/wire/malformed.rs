@@ -42,6 +42,7 @@ impl fmt::Display for Malformed<'_> {
 impl std::error::Error for Malformed<'_> {}
 
 /// Why decoding stopped.
+#[derive(Debug)]
 pub(super) struct Fault {
     code: Code,
     reason: String,

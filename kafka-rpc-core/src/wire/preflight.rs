@@ -49,10 +49,18 @@ pub fn preflight(bytes: &[u8]) -> Result<(), PreflightError> {
         return Err(PreflightError::Empty);
     }
     let mut reader = Reader::new(bytes);
-    // Most answers: they need no table.
-    if reader.token()?.children().is_none() {
-        return end(reader);
+    // Most hold no containers within: they need no table.
+    let mut left = reader.token()?.children().unwrap_or(0);
+    while left > 0 {
+        if reader.token()?.children().is_some() {
+            return nested(bytes);
+        }
+        left -= 1;
     }
+    end(reader)
+}
+
+fn nested(bytes: &[u8]) -> Result<(), PreflightError> {
     let mut reader = Reader::new(bytes);
     // How many values each open container still wants.
     let mut open = [0_u64; MAX_DEPTH];

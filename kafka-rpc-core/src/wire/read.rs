@@ -87,6 +87,73 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
+    /// Reads a nil, or nothing.
+    #[inline(always)]
+    pub(super) fn nil(&mut self) -> Option<()> {
+        let ([0xc0], rest) = self.0.split_first_chunk()? else {
+            return None;
+        };
+        self.0 = rest;
+        Some(())
+    }
+
+    /// Reads an integer in one of the formats for those that aren't negative, or nothing.
+    #[inline(always)]
+    pub(super) fn uint(&mut self) -> Option<u64> {
+        let (&first, rest) = self.0.split_first()?;
+        let (value, rest) = match first {
+            0x00..=0x7f => (u64::from(first), rest),
+            0xcc => number::<1>(rest)?,
+            0xcd => number::<2>(rest)?,
+            0xce => number::<4>(rest)?,
+            0xcf => number::<8>(rest)?,
+            _ => return None,
+        };
+        self.0 = rest;
+        Some(value)
+    }
+
+    /// Reads a string of less than 256 bytes, or nothing.
+    #[inline(always)]
+    pub(super) fn short_str(&mut self) -> Option<&'a [u8]> {
+        let (&first, rest) = self.0.split_first()?;
+        let (length, rest) = match first {
+            0xa0..=0xbf => (u64::from(first & 0x1f), rest),
+            0xd9 => number::<1>(rest)?,
+            _ => return None,
+        };
+        self.bytes(length, rest)
+    }
+
+    /// Reads a binary of less than 65,536 bytes, or nothing.
+    #[inline(always)]
+    pub(super) fn short_bin(&mut self) -> Option<&'a [u8]> {
+        let (&first, rest) = self.0.split_first()?;
+        let (length, rest) = match first {
+            0xc4 => number::<1>(rest)?,
+            0xc5 => number::<2>(rest)?,
+            _ => return None,
+        };
+        self.bytes(length, rest)
+    }
+
+    /// Reads the head of an array of less than 16 values, or nothing.
+    #[inline(always)]
+    pub(super) fn short_array(&mut self) -> Option<u32> {
+        let (&first @ 0x90..=0x9f, rest) = self.0.split_first()? else {
+            return None;
+        };
+        self.0 = rest;
+        Some(u32::from(first & 0x0f))
+    }
+
+    #[inline(always)]
+    fn bytes(&mut self, length: u64, from: &'a [u8]) -> Option<&'a [u8]> {
+        let (taken, rest) = from.split_at_checked(usize::try_from(length).ok()?)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
     fn other(&mut self, length: usize, name: &'static str) -> Result<Token<'a>, PreflightError> {
         self.take(length).map(|_| Token::Other(name))
     }
@@ -186,6 +253,15 @@ impl<'a> Reader<'a> {
         }
         Ok(nested)
     }
+}
+
+/// A number of so many bytes, and what follows it.
+#[inline(always)]
+fn number<const N: usize>(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk::<N>()?;
+    let mut whole = [0; 8];
+    whole[8 - N..].copy_from_slice(number);
+    Some((u64::from_be_bytes(whole), rest))
 }
 
 const NEGATIVE: &str = "a negative integer";

@@ -64,34 +64,25 @@ pub struct StageTimes {
 impl<'a> Reply<'a> {
     #[inline]
     pub(super) fn read(elements: &mut Elements<'a>) -> Result<Self, Fault> {
-        let call_id = elements.next("call id")?.call_id()?;
-        let status = elements.next("status")?.u64()?;
-        let outcome = Outcome::from_number(elements.next("outcome")?.u64()?);
-        let payload = elements.next("payload")?;
-        let message = elements
-            .next("message")?
-            .optional(|element| element.str(usize::MAX))?
-            .unwrap_or_default();
-        let retry_after_ms = elements
-            .next("retry after")?
-            .optional(|element| element.u32())?;
-        let server = elements
-            .next("server")?
-            .optional(|element| element.str(usize::MAX))?
-            .unwrap_or_default();
+        let call_id = elements.call_id("call id")?;
+        let status = elements.u64("status")?;
+        let outcome = Outcome::from_number(elements.u64("outcome")?);
+        // What an error has in this place doesn't matter.
+        let payload = elements.bin_or_other("payload")?;
+        let payload = || payload.or_else(|other| other.bin(usize::MAX));
+        let text = |elements: &mut Elements<'a>, name| elements.str(name, usize::MAX);
+        let message = elements.optional("message", text)?.unwrap_or_default();
+        let retry_after_ms = elements.optional("retry after", Elements::u32)?;
+        let server = elements.optional("server", text)?.unwrap_or_default();
         let [queued_us, handler_us, read_at_us] = elements
-            .next("stage times")?
-            .optional(|element| element.numbers())?
+            .optional("stage times", Elements::numbers)?
             .unwrap_or_default();
-        let attempt = elements
-            .next("attempt")?
-            .optional(|element| element.ordinal())?
-            .unwrap_or(1);
+        let attempt = elements.ordinal("attempt")?;
         Ok(Self {
             call_id,
             body: match status {
-                VALUE => ReplyBody::Value(payload.bin(usize::MAX)?),
-                APP => ReplyBody::App(payload.bin(usize::MAX)?),
+                VALUE => ReplyBody::Value(payload()?),
+                APP => ReplyBody::App(payload()?),
                 number => ReplyBody::Error {
                     code: Code::from_number(number).unwrap_or(Code::Internal),
                     outcome,

@@ -12,12 +12,19 @@ pub(super) fn nil(out: &mut Vec<u8>) {
     out.push(0xc0);
 }
 
+#[inline]
 pub(super) fn uint(out: &mut Vec<u8>, value: impl Into<u64>) {
-    let value = value.into();
+    match value.into() {
+        // The mask keeps all bits of a number below 128.
+        small @ 0..=0x7f => out.push((small & 0x7f) as u8),
+        large => large_uint(out, large),
+    }
+}
+
+fn large_uint(out: &mut Vec<u8>, value: u64) {
     let bytes = value.to_be_bytes();
     match value {
-        0..=0x7f => out.push(bytes[7]),
-        0x80..=0xff => out.extend_from_slice(&[0xcc, bytes[7]]),
+        0..=0xff => out.extend_from_slice(&[0xcc, bytes[7]]),
         0x100..=0xffff => {
             out.push(0xcd);
             out.extend_from_slice(&bytes[6..]);
