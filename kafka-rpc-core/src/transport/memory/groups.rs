@@ -9,7 +9,7 @@ use super::group::Group;
 use super::log::Topic;
 use super::member::{Member, Phase};
 use super::node::Node;
-use super::state::{Shared, State, denied, unknown_topic, unreachable};
+use super::state::{Shared, State, refusal, unknown_topic, unreachable};
 use crate::transport::TransportError;
 
 /// How long a member that isn't heard of keeps its partitions.
@@ -67,12 +67,11 @@ impl State {
     ) -> Option<(&mut Member, Result<&mut Topic, TransportError>)> {
         let group = self.groups.get_mut(place.group)?;
         let name = group.topic.as_str();
-        let denied_here = matches!(self.denied.get(name), Some(all) if all.contains(&Access::Read));
+        let refusal = refusal(&self.denied, name, Access::Read);
         let topic = self
             .topics
             .get_mut(name)
             .ok_or_else(|| unknown_topic(name, None));
-        let refusal = denied_here.then(|| denied(name, Access::Read));
         let member = group.member(place.member)?;
         let topic = match refusal {
             _ if !member.node.connected() => Err(unreachable(&member.node)),

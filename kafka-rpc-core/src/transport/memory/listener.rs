@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::log::Stored;
 use super::node::Node;
+use super::record::Batch;
 use super::runtime::Task;
 use super::state::{Shared, State};
 use crate::transport::{Listener, ListenerSink, TransportError, TransportErrorKind};
-
-/// How many records are read under one lock, and handed over before other tasks get a turn.
-pub(super) const BATCH: usize = 128;
 
 /// Where a listener is.
 struct Cursor {
@@ -44,7 +41,7 @@ enum Step {
 }
 
 impl Cursor {
-    fn step(&mut self, state: &mut State, node: &Node, batch: &mut Vec<Arc<Stored>>) -> Step {
+    fn step(&mut self, state: &mut State, node: &Node, batch: &mut Batch) -> Step {
         if node.crashed() {
             return Step::Stop;
         }
@@ -75,10 +72,10 @@ impl Cursor {
             self.next = log.low();
             return Step::Gap(u64::try_from(lost).ok());
         }
-        log.read(self.next, BATCH, batch);
-        match batch.last() {
-            Some(last) => {
-                self.next = last.offset + 1;
+        log.read(self.next, batch);
+        match batch.next() {
+            Some(next) => {
+                self.next = next;
                 Step::Records
             }
             None => Step::Wait,
@@ -86,7 +83,7 @@ impl Cursor {
     }
 
     async fn run(mut self, shared: Arc<Shared>, node: Arc<Node>, sink: Arc<dyn ListenerSink>) {
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut batch = Batch::default();
         loop {
             let step = self.step(&mut shared.lock(), &node, &mut batch);
             match step {
@@ -95,11 +92,10 @@ impl Cursor {
                 Step::Gap(lost) => sink.gap(lost),
                 Step::Trouble(error) => sink.trouble(error),
                 Step::Records => {
-                    let full = batch.len() == BATCH;
-                    for stored in batch.drain(..) {
-                        sink.record(stored.incoming(self.partition));
-                    }
-                    give_way(full).await;
+                    batch
+                        .records(self.partition)
+                        .for_each(|record| sink.record(record));
+                    give_way(batch.is_full()).await;
                 }
             }
         }

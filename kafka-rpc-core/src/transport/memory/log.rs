@@ -1,80 +1,15 @@
 //! Topics and their partitions: records in order, watermarks, and who waits for more.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::{Arc, Weak};
 
 use tokio::sync::Notify;
 
 use super::faults::Fate;
-use crate::transport::{Headers, Incoming};
+use super::record::{self, Batch, MemoryRecord, Parts, Stored};
 
 /// What one stored record costs besides its bytes, for the limit on the log.
 const RECORD_OVERHEAD: usize = 128;
-
-/// A record as it is stored in a [`MemoryBroker`](super::MemoryBroker).
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct MemoryRecord {
-    /// The key.
-    pub key: Option<Vec<u8>>,
-    /// The value; `None` is a tombstone.
-    pub value: Option<Vec<u8>>,
-    /// The headers, in order.
-    pub headers: Vec<(String, Vec<u8>)>,
-    /// Milliseconds since the Unix epoch; 0 if it has none.
-    pub timestamp_ms: i64,
-}
-
-impl MemoryRecord {
-    pub(super) fn size(&self) -> usize {
-        let optional = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-        optional(&self.key) + optional(&self.value) + headers_size(&self.headers)
-    }
-}
-
-impl fmt::Debug for MemoryRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Payloads never reach a log.
-        f.debug_struct("MemoryRecord")
-            .field("key_bytes", &self.key.as_ref().map(Vec::len))
-            .field("value_bytes", &self.value.as_ref().map(Vec::len))
-            .field("headers", &self.headers.len())
-            .field("timestamp_ms", &self.timestamp_ms)
-            .finish()
-    }
-}
-
-impl Headers for MemoryRecord {
-    fn each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
-        for (name, value) in &self.headers {
-            visit(name, value);
-        }
-    }
-}
-
-pub(super) fn headers_size(headers: &[(String, Vec<u8>)]) -> usize {
-    // Each has two lengths of up to five bytes.
-    headers.iter().map(|(n, v)| n.len() + v.len() + 10).sum()
-}
-
-/// A record with its place in the log; shared with the tasks that read it.
-pub(super) struct Stored {
-    pub(super) offset: i64,
-    pub(super) record: MemoryRecord,
-}
-
-impl Stored {
-    pub(super) fn incoming(&self, partition: u32) -> Incoming<'_> {
-        Incoming {
-            partition,
-            offset: self.offset,
-            timestamp_ms: self.record.timestamp_ms,
-            key: self.record.key.as_deref(),
-            value: self.record.value.as_deref(),
-            headers: &self.record,
-        }
-    }
-}
 
 /// The tasks to wake. A task that is gone drops out by itself.
 #[derive(Default)]
@@ -102,10 +37,13 @@ impl Wakers {
 /// One partition.
 #[derive(Default)]
 pub(super) struct Partition {
-    records: VecDeque<Arc<Stored>>,
+    records: VecDeque<Stored>,
+    /// The keys and values of all records, one after another.
+    bytes: VecDeque<u8>,
     /// The offset of the first record that is kept.
     low: i64,
-    bytes: usize,
+    /// What counts for the limit.
+    size: usize,
     /// Readers see nothing at or above it; for tests that hold records back.
     curtain: Option<i64>,
     pub(super) readers: Wakers,
@@ -121,11 +59,12 @@ impl Partition {
     }
 
     /// Appends, wakes the readers, and lets the oldest records go beyond `limit` bytes.
-    fn append(&mut self, record: MemoryRecord, limit: usize) -> i64 {
+    fn append(&mut self, parts: Parts<'_>, limit: usize) -> i64 {
         let offset = self.end();
-        self.bytes += record.size() + RECORD_OVERHEAD;
-        self.records.push_back(Arc::new(Stored { offset, record }));
-        while self.bytes > limit && self.records.len() > 1 {
+        let begin = self.records.back().map_or(0, Stored::end);
+        self.size += parts.size() + RECORD_OVERHEAD;
+        self.records.push_back(parts.store(begin, &mut self.bytes));
+        while self.size > limit && self.records.len() > 1 {
             self.drop_first();
         }
         self.readers.wake();
@@ -134,7 +73,8 @@ impl Partition {
 
     fn drop_first(&mut self) {
         if let Some(first) = self.records.pop_front() {
-            self.bytes -= first.record.size() + RECORD_OVERHEAD;
+            self.bytes.drain(..first.bytes());
+            self.size -= first.size() + RECORD_OVERHEAD;
             self.low += 1;
         }
     }
@@ -147,14 +87,15 @@ impl Partition {
         self.readers.wake();
     }
 
-    /// Up to `limit` records from `next`, which is not below the low watermark, into `batch`.
-    pub(super) fn read(&self, next: i64, limit: usize, batch: &mut Vec<Arc<Stored>>) {
+    /// Records from `next` on, which is not below the low watermark, into `batch`.
+    pub(super) fn read(&self, next: i64, batch: &mut Batch) {
         let visible = self.curtain.map_or(self.end(), |at| at.min(self.end()));
         let index = |offset: i64| usize::try_from(offset - self.low).unwrap_or(0);
         let (from, to) = (index(next), index(visible));
-        let to = to.min(from.saturating_add(limit));
+        batch.clear();
         if from < to {
-            batch.extend(self.records.range(from..to).cloned());
+            let origin = self.records[0].begin();
+            batch.fill(next, self.records.range(from..to), &self.bytes, origin);
         }
     }
 
@@ -165,8 +106,8 @@ impl Partition {
         self.readers.wake();
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Stored>> {
-        self.records.iter()
+    pub(super) fn all(&self) -> Vec<MemoryRecord> {
+        record::all(&self.records, &self.bytes)
     }
 }
 
@@ -204,22 +145,13 @@ impl Topic {
     }
 
     /// Appends a record; the offset, or `None` if there is no such partition.
-    pub(super) fn append(
-        &mut self,
-        partition: u32,
-        record: MemoryRecord,
-        limit: usize,
-    ) -> Option<i64> {
-        let twice = self.duplicates > 0;
-        let log = self.partition_mut(partition)?;
-        if twice {
-            log.append(record.clone(), limit);
-        }
-        let offset = log.append(record, limit);
-        if twice {
+    pub(super) fn append(&mut self, partition: u32, parts: Parts<'_>, limit: usize) -> Option<i64> {
+        let log = self.partitions.get_mut(usize::try_from(partition).ok()?)?;
+        if self.duplicates > 0 {
             self.duplicates -= 1;
+            log.append(parts, limit);
         }
-        Some(offset)
+        Some(log.append(parts, limit))
     }
 
     /// Hides every record that is appended from now on, until [`Topic::release`].

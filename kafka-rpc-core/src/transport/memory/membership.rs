@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 use super::groups::Place;
-use super::listener::{BATCH, give_way};
-use super::log::Stored;
+use super::listener::give_way;
 use super::member::{Event, Member, Phase};
 use super::node::Node;
+use super::record::Batch;
 use super::state::{Shared, State};
 use crate::transport::{BoxFuture, GroupOptions, GroupSink, Membership, Release, TransportError};
 
@@ -28,7 +28,7 @@ enum Step {
 }
 
 impl Shared {
-    fn step(self: &Arc<Self>, place: Place, batch: &mut Vec<Arc<Stored>>) -> Step {
+    fn step(self: &Arc<Self>, place: Place, batch: &mut Batch) -> Step {
         let state = &mut *self.lock();
         loop {
             let Some(member) = state.member(place) else {
@@ -80,12 +80,7 @@ impl Shared {
 }
 
 /// Reads a batch of the partition whose turn it is.
-fn read(
-    state: &mut State,
-    place: Place,
-    until: Option<Instant>,
-    batch: &mut Vec<Arc<Stored>>,
-) -> Step {
+fn read(state: &mut State, place: Place, until: Option<Instant>, batch: &mut Batch) -> Step {
     let wait = |caught_up| Step::Wait { until, caught_up };
     let (member, readable) = match state.member_and_topic(place) {
         Some(found) => found,
@@ -113,10 +108,10 @@ fn read(
             continue;
         };
         // What retention took is skipped, as with a reset to the earliest offset.
-        log.read(next.max(log.low()), BATCH, batch);
-        if let Some(last) = batch.last() {
+        log.read(next.max(log.low()), batch);
+        if let Some(next) = batch.next() {
             member.turn = partition + 1;
-            member.positions.insert(partition, last.offset + 1);
+            member.positions.insert(partition, next);
             return Step::Records(partition);
         }
     }
@@ -130,7 +125,7 @@ async fn run(
     sink: Arc<dyn GroupSink>,
     _ended: watch::Sender<()>,
 ) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Batch::default();
     // Whether the sink heard anything since it was last told that nothing is waiting.
     let mut heard = false;
     loop {
@@ -150,9 +145,8 @@ async fn run(
             Step::Trouble(error) => sink.trouble(error),
             Step::Records(partition) => {
                 heard = true;
-                let full = batch.len() == BATCH;
-                for stored in batch.drain(..) {
-                    match sink.record(stored.incoming(partition)) {
+                for record in batch.records(partition) {
+                    match sink.record(record) {
                         None => {}
                         // Others wait for this thread anyway, whatever the work is done by.
                         Some(work) if shared.executor.has_one_thread() => work.run(),
@@ -160,7 +154,7 @@ async fn run(
                     }
                 }
                 sink.flush();
-                give_way(full).await;
+                give_way(batch.is_full()).await;
             }
         }
     }

@@ -15,6 +15,7 @@ mod member;
 mod membership;
 mod node;
 mod producer;
+mod record;
 mod runtime;
 mod settle;
 mod state;
@@ -27,8 +28,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::faults::{Access, Fate, Faults};
-pub use self::log::MemoryRecord;
 pub use self::node::MemoryNode;
+pub use self::record::MemoryRecord;
 use self::runtime::Executor;
 use self::state::Shared;
 use super::{Cluster, Transport, TransportError, sealed};
@@ -108,7 +109,8 @@ impl MemoryBroker {
         partition: u32,
         record: MemoryRecord,
     ) -> Result<i64, TransportError> {
-        self.main.shared.lock().append(topic, partition, record)
+        let mut state = self.main.shared.lock();
+        state.append(topic, partition, (&record).into())
     }
 
     /// All records that a partition holds, from the low watermark on.
@@ -120,9 +122,9 @@ impl MemoryBroker {
         topic: &str,
         partition: u32,
     ) -> Result<Vec<MemoryRecord>, TransportError> {
-        self.main.shared.on_partition(topic, partition, |log| {
-            log.all().map(|stored| stored.record.clone()).collect()
-        })
+        self.main
+            .shared
+            .on_partition(topic, partition, |log| log.all())
     }
 
     /// The low and the high watermark: the offset of the first record that is held, and the next

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::faults::Fate;
-use super::log::{MemoryRecord, Wakers};
+use super::log::Wakers;
 use super::producer::Ticket;
+use super::record::MemoryRecord;
 use super::state::Shared;
 use super::transport::MemoryTransport;
 use crate::transport::{Cluster, Transport, TransportError, sealed};

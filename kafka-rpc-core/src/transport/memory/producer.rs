@@ -1,6 +1,6 @@
 //! Producing, and the task that tells what became of each record.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -26,10 +26,48 @@ pub(super) struct Reports {
 
 #[derive(Default)]
 struct Queue {
-    ready: Vec<(u64, Delivery)>,
+    ready: Ready,
     /// Handed over, and not yet reported.
     outstanding: usize,
     closed: bool,
+}
+
+/// Reports in their order.
+#[derive(Default)]
+struct Ready {
+    /// The tokens of the records that are in the log.
+    persisted: Vec<u64>,
+    /// What became of others, each with the number of tokens that come before it.
+    others: Vec<(usize, u64, Delivery)>,
+}
+
+impl Ready {
+    fn len(&self) -> usize {
+        self.persisted.len() + self.others.len()
+    }
+
+    fn push(&mut self, token: u64, delivery: Delivery) {
+        match delivery {
+            Delivery::Persisted => self.persisted.push(token),
+            other => self.others.push((self.persisted.len(), token, other)),
+        }
+    }
+
+    /// Tells the sink, as few times as can be.
+    fn tell(&mut self, sink: &dyn DeliverySink) {
+        let mut told = 0;
+        for (before, token, delivery) in self.others.drain(..) {
+            if told < before {
+                sink.persisted(&self.persisted[told..before]);
+                told = before;
+            }
+            sink.delivered(token, delivery);
+        }
+        if told < self.persisted.len() {
+            sink.persisted(&self.persisted[told..]);
+        }
+        self.persisted.clear();
+    }
 }
 
 impl Reports {
@@ -46,9 +84,17 @@ impl Reports {
     pub(super) fn push(&self, token: u64, delivery: Delivery) {
         let mut queue = lock(&self.queue);
         queue.outstanding += 1;
-        queue.ready.push((token, delivery));
+        self.ready(queue, token, delivery);
+    }
+
+    fn ready(&self, mut queue: MutexGuard<'_, Queue>, token: u64, delivery: Delivery) {
+        let first = queue.ready.len() == 0;
+        queue.ready.push(token, delivery);
         drop(queue);
-        self.wake.notify_one();
+        // The task takes all that is there, and whoever came first has woken it.
+        if first {
+            self.wake.notify_one();
+        }
     }
 
     async fn drained(&self) {
@@ -63,7 +109,7 @@ impl Reports {
     }
 
     async fn run(self: Arc<Self>, node: Arc<Node>, sink: Arc<dyn DeliverySink>) {
-        let mut batch = Vec::new();
+        let mut batch = Ready::default();
         while !node.crashed() {
             let mut closed = false;
             if !node.frozen() {
@@ -71,17 +117,15 @@ impl Reports {
                 std::mem::swap(&mut queue.ready, &mut batch);
                 closed = queue.closed;
             }
-            if batch.is_empty() {
+            let count = batch.len();
+            if count == 0 {
                 if closed {
                     return;
                 }
                 self.wake.notified().await;
                 continue;
             }
-            let count = batch.len();
-            for (token, delivery) in batch.drain(..) {
-                sink.delivered(token, delivery);
-            }
+            batch.tell(&*sink);
             self.reported(count);
             consume_budget().await;
         }
@@ -115,8 +159,7 @@ impl Ticket {
 
     fn send(&mut self, delivery: Delivery) {
         if let Some(reports) = self.reports.take() {
-            lock(&reports.queue).ready.push((self.token, delivery));
-            reports.wake.notify_one();
+            reports.ready(lock(&reports.queue), self.token, delivery);
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::faults::{Access, Fate};
-use super::log::{MemoryRecord, headers_size};
+use super::log::Topic;
 use super::node::{Node, Waiting};
 use super::producer::Reports;
-use super::state::{State, unknown_topic};
+use super::record::Parts;
+use super::state::{State, refusal, unknown_topic};
 use crate::transport::{Delivery, Record, TransportError, TransportErrorKind};
 
 /// How many records of one node wait while it isn't connected; librdkafka's default.
@@ -34,19 +35,17 @@ impl State {
             let message = format!("{} has crashed", node.name);
             return Err(TransportError::new(TransportErrorKind::Closed, message));
         }
-        self.check_size(&record)?;
-        if partition >= self.partitions(topic)? {
+        let parts = Parts::from(&record);
+        check_size(parts.size() + RECORD_OVERHEAD, self.max_record_bytes)?;
+        let Some(found) = self.topics.get_mut(topic) else {
+            return Err(unknown_topic(topic, None));
+        };
+        if partition >= found.count() {
             return Err(unknown_topic(topic, Some(partition)));
         }
-        let stored = MemoryRecord {
-            key: record.key.map(<[u8]>::to_vec),
-            value: Some(record.value.to_vec()),
-            headers: record.headers.to_vec(),
-            timestamp_ms: record.timestamp_ms,
-        };
         let mut fate = None;
         if !node.connected() {
-            let link = self.link(node);
+            let link = &mut self.links[node.id];
             fate = link.while_cut.filter(|_| !node.frozen());
             if fate.is_none() {
                 if link.waiting.len() >= QUEUE_LIMIT {
@@ -59,63 +58,38 @@ impl State {
                     ticket: reports.ticket(token),
                     topic: topic.to_owned(),
                     partition,
-                    record: stored,
+                    record: parts.into(),
                 });
                 return Ok(());
             }
         }
-        let delivery = self.settle(topic, partition, stored, fate)?;
+        let delivery = match refusal(&self.denied, topic, Access::Write) {
+            Some(error) => Delivery::NotPersisted(error),
+            None => found.settle(topic, partition, parts, fate, self.max_log_bytes)?,
+        };
         reports.push(token, delivery);
         Ok(())
     }
 
-    fn check_size(&self, record: &Record<'_>) -> Result<(), TransportError> {
-        let size = record.key.map_or(0, <[u8]>::len)
-            + record.value.len()
-            + headers_size(record.headers)
-            + RECORD_OVERHEAD;
-        let limit = self.max_record_bytes;
-        if size <= limit {
-            return Ok(());
-        }
-        Err(TransportError::new(
-            TransportErrorKind::TooLarge,
-            format!("a record of {size} bytes is above the limit of {limit} bytes"),
-        ))
-    }
-
-    /// Decides what becomes of a record, and appends it if it is to be stored.
-    pub(super) fn settle(
-        &mut self,
-        topic: &str,
-        partition: u32,
-        record: MemoryRecord,
-        fate: Option<Fate>,
-    ) -> Result<Delivery, TransportError> {
-        if let Err(error) = self.check_access(topic, Access::Write) {
-            return Ok(Delivery::NotPersisted(error));
-        }
-        let fate = fate.or_else(|| self.topics.get_mut(topic)?.fates.pop_front());
-        let unacknowledged = || {
-            let message = format!("the acknowledgement of a record in topic {topic} was lost");
-            Delivery::Unknown(TransportError::new(
-                TransportErrorKind::Unavailable,
-                message,
-            ))
+    /// Decides what becomes of a record that has waited.
+    pub(super) fn settle_waiting(&mut self, waiting: Waiting) {
+        let Waiting {
+            ticket,
+            topic,
+            partition,
+            record,
+        } = waiting;
+        let settled = match self.check_access(&topic, Access::Write) {
+            Err(error) => Err(error),
+            Ok(()) => match self.topics.get_mut(&topic) {
+                None => Err(unknown_topic(&topic, None)),
+                Some(found) => {
+                    let limit = self.max_log_bytes;
+                    found.settle(&topic, partition, (&record).into(), None, limit)
+                }
+            },
         };
-        match fate {
-            Some(Fate::Refused(kind)) => return Err(injected(kind, topic)),
-            Some(Fate::NotPersisted(kind)) => {
-                return Ok(Delivery::NotPersisted(injected(kind, topic)));
-            }
-            Some(Fate::Lost) => return Ok(unacknowledged()),
-            Some(Fate::Unacknowledged) | None => {}
-        }
-        Ok(match self.append(topic, partition, record) {
-            Err(error) => Delivery::NotPersisted(error),
-            Ok(_) if fate.is_some() => unacknowledged(),
-            Ok(_) => Delivery::Persisted,
-        })
+        ticket.report(settled.unwrap_or_else(Delivery::NotPersisted));
     }
 
     /// Takes back what waits for a producer that is closed.
@@ -126,5 +100,49 @@ impl State {
             .partition(|waiting| waiting.ticket.belongs_to(reports));
         *waiting = others.into();
         own
+    }
+}
+
+fn check_size(size: usize, limit: usize) -> Result<(), TransportError> {
+    if size <= limit {
+        return Ok(());
+    }
+    Err(TransportError::new(
+        TransportErrorKind::TooLarge,
+        format!("a record of {size} bytes is above the limit of {limit} bytes"),
+    ))
+}
+
+impl Topic {
+    /// Decides what becomes of a record, and appends it if it is to be stored.
+    fn settle(
+        &mut self,
+        name: &str,
+        partition: u32,
+        parts: Parts<'_>,
+        fate: Option<Fate>,
+        limit: usize,
+    ) -> Result<Delivery, TransportError> {
+        let fate = fate.or_else(|| self.fates.pop_front());
+        let unacknowledged = || {
+            let message = format!("the acknowledgement of a record in topic {name} was lost");
+            Delivery::Unknown(TransportError::new(
+                TransportErrorKind::Unavailable,
+                message,
+            ))
+        };
+        match fate {
+            Some(Fate::Refused(kind)) => return Err(injected(kind, name)),
+            Some(Fate::NotPersisted(kind)) => {
+                return Ok(Delivery::NotPersisted(injected(kind, name)));
+            }
+            Some(Fate::Lost) => return Ok(unacknowledged()),
+            Some(Fate::Unacknowledged) | None => {}
+        }
+        Ok(match self.append(partition, parts, limit) {
+            None => Delivery::NotPersisted(unknown_topic(name, Some(partition))),
+            Some(_) if fate.is_some() => unacknowledged(),
+            Some(_) => Delivery::Persisted,
+        })
     }
 }

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::balance::MemberId;
 use super::faults::Access;
 use super::group::Group;
-use super::log::{MemoryRecord, Partition, Topic};
+use super::log::{Partition, Topic};
 use super::node::{Link, Node};
+use super::record::Parts;
 use super::runtime::Executor;
 use crate::sync::lock;
-use crate::transport::{Delivery, TransportError, TransportErrorKind};
+use crate::transport::{TransportError, TransportErrorKind};
 
 pub(super) fn unknown_topic(topic: &str, partition: Option<u32>) -> TransportError {
     let message = match partition {
@@ -20,11 +21,17 @@ pub(super) fn unknown_topic(topic: &str, partition: Option<u32>) -> TransportErr
     TransportError::new(TransportErrorKind::UnknownTopic, message)
 }
 
-pub(super) fn denied(topic: &str, access: Access) -> TransportError {
-    TransportError::new(
-        TransportErrorKind::PermissionDenied,
-        format!("{access:?} access to topic {topic} is denied"),
-    )
+/// What is denied, by topic.
+pub(super) type Denied = BTreeMap<String, BTreeSet<Access>>;
+
+/// The error of an access that is denied.
+pub(super) fn refusal(denied: &Denied, topic: &str, access: Access) -> Option<TransportError> {
+    denied.get(topic)?.contains(&access).then(|| {
+        TransportError::new(
+            TransportErrorKind::PermissionDenied,
+            format!("{access:?} access to topic {topic} is denied"),
+        )
+    })
 }
 
 pub(super) fn unreachable(node: &Node) -> TransportError {
@@ -77,8 +84,8 @@ pub(super) struct State {
     pub(super) topics: BTreeMap<String, Topic>,
     pub(super) groups: Vec<Group>,
     /// By [`Node::id`].
-    links: Vec<Link>,
-    pub(super) denied: BTreeMap<String, BTreeSet<Access>>,
+    pub(super) links: Vec<Link>,
+    pub(super) denied: Denied,
     last_incarnation: u64,
     pub(super) last_member: MemberId,
     pub(super) max_record_bytes: usize,
@@ -137,10 +144,7 @@ impl State {
     }
 
     pub(super) fn check_access(&self, topic: &str, access: Access) -> Result<(), TransportError> {
-        match self.denied.get(topic) {
-            Some(all) if all.contains(&access) => Err(denied(topic, access)),
-            _ => Ok(()),
-        }
+        refusal(&self.denied, topic, access).map_or(Ok(()), Err)
     }
 
     pub(super) fn deny(&mut self, topic: &str, access: Access) {
@@ -172,10 +176,7 @@ impl State {
             return;
         }
         for waiting in std::mem::take(&mut self.link(node).waiting) {
-            let settled = self.settle(&waiting.topic, waiting.partition, waiting.record, None);
-            waiting
-                .ticket
-                .report(settled.unwrap_or_else(Delivery::NotPersisted));
+            self.settle_waiting(waiting);
         }
         for place in self.places_of(node) {
             let (group, topic) = self.group(place.group);
@@ -266,13 +267,13 @@ impl State {
         &mut self,
         topic: &str,
         partition: u32,
-        record: MemoryRecord,
+        parts: Parts<'_>,
     ) -> Result<i64, TransportError> {
         let limit = self.max_log_bytes;
         let found = self.topics.get_mut(topic);
         let found = found.ok_or_else(|| unknown_topic(topic, None))?;
         found
-            .append(partition, record, limit)
+            .append(partition, parts, limit)
             .ok_or_else(|| unknown_topic(topic, Some(partition)))
     }
 }
