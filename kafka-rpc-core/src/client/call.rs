@@ -46,8 +46,10 @@ pub struct Call<T, E> {
 
 enum Stage {
     Unsent(Request),
+    /// It may have ended.
     Sent(Pending),
-    Resolved,
+    /// It has ended without being sent.
+    Refused,
 }
 
 /// What depends on no type of a method's, and is compiled here once.
@@ -56,9 +58,9 @@ impl Stage {
         &mut self,
         id: CallId,
         context: &mut Context<'_>,
-    ) -> Poll<Result<(Pending, Answered), RpcError>> {
+    ) -> Poll<Result<(Answered, &Pending), RpcError>> {
         if let Self::Unsent(_) = self {
-            let Self::Unsent(request) = std::mem::replace(self, Self::Resolved) else {
+            let Self::Unsent(request) = std::mem::replace(self, Self::Refused) else {
                 unreachable!("the stage was just seen to be unsent");
             };
             match request.send(id, context.waker()) {
@@ -68,14 +70,13 @@ impl Stage {
             // The reply may already be there, but its waker is: nothing to poll yet.
             return Poll::Pending;
         }
-        let Self::Sent(pending) = self else {
-            panic!("a call was polled after it had resolved");
-        };
-        let ended = std::task::ready!(pending.poll(context.waker()));
-        let Self::Sent(pending) = std::mem::replace(self, Self::Resolved) else {
-            unreachable!("the stage was just seen to be sent");
-        };
-        Poll::Ready(ended.map(|answered| (pending, answered)))
+        match self {
+            Self::Sent(pending) if !pending.ended => {
+                let ended = std::task::ready!(pending.poll(context.waker()));
+                Poll::Ready(ended.map(|answered| (answered, &*pending)))
+            }
+            _ => panic!("a call was polled after it had resolved"),
+        }
     }
 }
 
@@ -179,7 +180,7 @@ impl<T, E: From<RpcError>> Call<T, E> {
     ) -> Result<O, E> {
         let ended = park::block_on_until(&mut self, poll, |call| match &call.stage {
             Stage::Sent(pending) => Some(Instant::now() + pending.time_left() + ALARM_PATIENCE),
-            Stage::Unsent(_) | Stage::Resolved => None,
+            Stage::Unsent(_) | Stage::Refused => None,
         });
         match ended {
             Some(output) => output,
@@ -197,16 +198,16 @@ impl<T, E: From<RpcError>> Call<T, E> {
     fn poll_value(&mut self, context: &mut Context<'_>) -> Poll<Result<T, E>> {
         let decode = self.decode;
         self.stage.poll(self.id, context).map(|ended| {
-            let (pending, answered) = ended?;
-            answered.value(&pending, decode)
+            let (answered, pending) = ended?;
+            answered.value(pending, decode)
         })
     }
 
     pub(super) fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Reply<T>, E>> {
         let decode = self.decode;
         self.stage.poll(self.id, context).map(|ended| {
-            let (pending, answered) = ended?;
-            answered.reply(&pending, decode)
+            let (answered, pending) = ended?;
+            answered.reply(pending, decode)
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::{CallError, Code, Outcome, RpcError};
 
 use super::metadata::Reply;
 use super::pending::Pending;
+use super::registry::Arrival;
 use super::timing::{Moments, Timing};
 
 /// Reads an answer: the outer error says why it can't be read.
@@ -54,10 +55,8 @@ pub(super) fn acknowledged(_: Answer<'_>) -> Result<Result<(), RpcError>, String
 pub(super) struct Answered {
     /// The reply's envelope; none for a one-way call.
     pub(super) envelope: Option<Box<[u8]>>,
-    /// When the reply, or the acknowledgement of a one-way command, came.
-    pub(super) at: Instant,
-    /// When the command was known to be in the log, if it was.
-    pub(super) acknowledged: Option<Instant>,
+    /// Only of a call that is timed, and not of a one-way call.
+    pub(super) arrival: Option<Box<Arrival>>,
 }
 
 impl Answered {
@@ -84,15 +83,20 @@ impl Answered {
         let reply = self.open(call)?;
         let value = read(call, reply.as_ref(), decode)?;
         let decoded = began.elapsed();
-        let moments = Moments {
-            started: call.started,
-            acknowledged: self.acknowledged,
-            arrived: self.at,
-            found,
-        };
         // None if its times were asked for too late.
         let untimed = Timing::default();
         let timing = call.timing.as_deref().unwrap_or(&untimed);
+        let (arrived, acknowledged) = match &self.arrival {
+            Some(arrival) => (arrival.at, arrival.acknowledged.filter(|_| timing.asked)),
+            // What a one-way call waits for is the acknowledgement.
+            None => (found, self.envelope.is_none().then_some(found)),
+        };
+        let moments = Moments {
+            started: call.started,
+            acknowledged,
+            arrived,
+            found,
+        };
         let mut times = timing.times(moments, reply.as_ref().map(|reply| reply.times));
         if reply.is_some() {
             times.decode = decoded;

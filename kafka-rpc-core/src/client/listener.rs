@@ -21,11 +21,12 @@ pub(super) struct Replies {
 impl ListenerSink for Replies {
     fn record(&self, record: Incoming<'_>) {
         match record.key.and_then(CallId::from_slice) {
-            Some(id) if id.instance() == self.instance => self.registry.reply(
-                id.sequence(),
-                record.value.unwrap_or_default(),
-                self.clock.now(),
-            ),
+            Some(id) if id.instance() == self.instance => {
+                self.registry
+                    .reply(id.sequence(), record.value.unwrap_or_default(), || {
+                        self.clock.now()
+                    })
+            }
             _ => self.registry.foreign(),
         }
     }

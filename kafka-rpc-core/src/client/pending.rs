@@ -32,23 +32,14 @@ impl Pending {
         let ending = std::task::ready!(connection.registry.poll(self.id.sequence(), waker));
         self.ended = true;
         Poll::Ready(match ending {
-            Ending::Reply {
-                envelope,
-                at,
-                acknowledged,
-            } => Ok(Answered {
+            Ending::Reply { envelope, arrival } => Ok(Answered {
                 envelope: Some(envelope),
-                at,
-                acknowledged,
+                arrival,
             }),
-            Ending::Acknowledged => {
-                let at = connection.clock.now();
-                Ok(Answered {
-                    envelope: None,
-                    at,
-                    acknowledged: Some(at),
-                })
-            }
+            Ending::Acknowledged => Ok(Answered {
+                envelope: None,
+                arrival: None,
+            }),
             ending => Err(self.error(ending)),
         })
     }

@@ -108,10 +108,11 @@ impl Request {
                 lane: bound.results.lane(),
             }
         };
+        let timed = timing.is_some();
         let asked = timing.as_ref().is_some_and(|timing| timing.asked);
         let earliest = connection
             .registry
-            .insert(id.sequence(), deadline, awaits, asked, waker.clone())
+            .insert(id.sequence(), deadline, awaits, timed, waker.clone())
             .map_err(|refusal| not_registered(refusal, &bound, method))?;
         // Made before the command is handed over, so that not even a panic leaves the entry behind.
         let mut pending = Pending {
@@ -134,7 +135,7 @@ impl Request {
             key: key.as_deref(),
             value,
             headers: extras.as_ref().map_or(&[], |extras| &extras.headers),
-            timestamp_ms: connection.clock.wall_ms(),
+            timestamp_ms: connection.clock.wall_us_at(started).div_euclid(1_000),
             urgent: method.oneway || asked,
         };
         let in_flight = connection.registry.in_flight();

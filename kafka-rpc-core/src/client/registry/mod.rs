@@ -40,10 +40,8 @@ pub(super) enum Ending {
     Reply {
         /// Still encoded.
         envelope: Box<[u8]>,
-        /// When it came.
-        at: Instant,
-        /// When the command was known to be in the log, if that was asked for and is known.
-        acknowledged: Option<Instant>,
+        /// Only of a timed call.
+        arrival: Option<Box<Arrival>>,
     },
     /// The log has the command of a one-way call.
     Acknowledged,
@@ -60,6 +58,14 @@ pub(super) enum Ending {
     Gap,
     /// The client was closed.
     Closed,
+}
+
+/// When the reply to a timed call came.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) at: Instant,
+    /// When the command was known to be in the log, if it was.
+    pub(super) acknowledged: Option<Instant>,
 }
 
 /// What a call waits for.
@@ -115,7 +121,7 @@ impl Registry {
 
     /// Makes an entry; says whether its deadline is now the earliest, so that the alarm must know.
     ///
-    /// If `timed`, its reply comes with the time of the command's acknowledgement.
+    /// If `timed`, its reply comes with its [`Arrival`].
     pub(super) fn insert(
         &self,
         sequence: u64,
@@ -198,8 +204,9 @@ impl Registry {
         waiting
     }
 
-    /// Gives a reply to the call that waits for it, or counts why nobody does.
-    pub(super) fn reply(&self, sequence: u64, envelope: &[u8], now: Instant) {
+    /// Gives a reply to the call that waits for it, or counts why nobody does; asks for the time
+    /// only if the call does.
+    pub(super) fn reply(&self, sequence: u64, envelope: &[u8], now: impl FnOnce() -> Instant) {
         // Copied before the lock, which callers need; few replies come in vain.
         let envelope = Box::from(envelope);
         let (mut shard, key) = self.shard(sequence);
@@ -263,7 +270,7 @@ impl Registry {
             ..ClientStats::default()
         };
         for shard in &self.shards {
-            stats.add(&lock(&shard.0).stats());
+            stats.add(&lock(&shard.0).stats);
         }
         stats
     }

@@ -59,7 +59,7 @@ fn every_call_ends_once_whoever_is_first() {
                     sharing.tick(deadline(call));
                 }
                 sharing.delivered(call, Delivery::Persisted, || start);
-                sharing.reply(call, b"", start);
+                sharing.reply(call, b"", || start);
                 answered.send(call).unwrap();
             }
         });

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::deadlines::Deadlines;
 use super::window::Window;
-use super::{Awaits, Ending};
+use super::{Arrival, Awaits, Ending};
 use crate::client::metadata::Times;
 use crate::client::stats::ClientStats;
 use crate::transport::Delivery;
@@ -19,7 +19,7 @@ const RECENT: usize = 64;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) awaits: Awaits,
-    /// Whether the time of the command's acknowledgement is asked for.
+    /// Whether it is asked for when the command was acknowledged and the reply came.
     pub(super) timed: bool,
     pub(super) state: State,
 }
@@ -44,14 +44,26 @@ impl Entry {
     pub(super) const fn waits(&self) -> bool {
         matches!(self.state, State::Waiting(..))
     }
+
+    /// Ends a waiting call; an ended one stays as it is.
+    #[must_use = "a waker is woken and dropped outside of the lock"]
+    fn end(&mut self, ending: Ending, stats: &mut ClientStats) -> Option<Waker> {
+        if !self.waits() {
+            return None;
+        }
+        stats.count(&ending);
+        stats.in_flight -= 1;
+        match std::mem::replace(&mut self.state, State::Ended(ending)) {
+            State::Waiting(waker, _) => Some(waker),
+            State::Ended(_) => None,
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Shard {
     pub(super) calls: Window<Entry>,
     deadlines: Deadlines,
-    /// How many of the calls wait for their end.
-    waiting: usize,
     /// The calls answered last, each where its key falls: a duplicate reply is told from a late one
     /// by them. 0 is none, for keys are kept one higher.
     recent: [u64; RECENT],
@@ -64,7 +76,6 @@ impl Default for Shard {
         Self {
             calls: Window::default(),
             deadlines: Deadlines::default(),
-            waiting: 0,
             recent: [0; RECENT],
             stats: ClientStats::default(),
         }
@@ -75,54 +86,40 @@ impl Shard {
     pub(super) fn insert(&mut self, key: u64, deadline: i64, entry: Entry) {
         self.calls.insert(key, entry);
         self.deadlines.push(deadline, key);
-        self.waiting += 1;
+        self.stats.in_flight += 1;
         self.stats.started += 1;
     }
 
-    /// Ends a waiting call; an ended one stays as it is.
-    #[must_use = "a waker is woken and dropped outside of the lock"]
-    pub(super) fn end(&mut self, key: u64, end: impl FnOnce(Report) -> Ending) -> Option<Waker> {
-        let entry = self.calls.get_mut(key)?;
-        if !entry.waits() {
-            return None;
-        }
-        // Closed until the next line says how it has ended.
-        let State::Waiting(waker, report) =
-            std::mem::replace(&mut entry.state, State::Ended(Ending::Closed))
-        else {
-            return None;
-        };
-        let ending = end(report);
-        self.stats.count(&ending);
-        entry.state = State::Ended(ending);
-        self.waiting -= 1;
-        Some(waker)
-    }
-
     /// Ends the call that waits for this reply, or counts why none does.
-    pub(super) fn reply(&mut self, key: u64, envelope: Box<[u8]>, at: Instant) -> Option<Waker> {
-        let slot = key as usize % RECENT;
-        let waits = self
-            .calls
-            .get(key)
-            .is_some_and(|entry| entry.waits() && entry.awaits != Awaits::Acknowledgement);
-        if !waits {
-            if self.recent[slot] == key.wrapping_add(1) {
-                self.stats.duplicate_replies += 1;
-            } else {
-                self.stats.late_replies += 1;
-            }
-            return None;
+    pub(super) fn reply(
+        &mut self,
+        key: u64,
+        envelope: Box<[u8]>,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Waker> {
+        let recent = &mut self.recent[key as usize % RECENT];
+        if let Some(entry) = self.calls.get_mut(key)
+            && let State::Waiting(_, report) = &entry.state
+            && entry.awaits != Awaits::Acknowledgement
+        {
+            *recent = key.wrapping_add(1);
+            let arrival = entry.timed.then(|| {
+                Box::new(Arrival {
+                    at: now(),
+                    acknowledged: match report {
+                        Report::Persisted(at) => *at,
+                        Report::Nothing | Report::Trouble(_) => None,
+                    },
+                })
+            });
+            return entry.end(Ending::Reply { envelope, arrival }, &mut self.stats);
         }
-        self.recent[slot] = key.wrapping_add(1);
-        self.end(key, |report| Ending::Reply {
-            envelope,
-            at,
-            acknowledged: match report {
-                Report::Persisted(at) => at,
-                Report::Nothing | Report::Trouble(_) => None,
-            },
-        })
+        if *recent == key.wrapping_add(1) {
+            self.stats.duplicate_replies += 1;
+        } else {
+            self.stats.late_replies += 1;
+        }
+        None
     }
 
     /// Notes what became of a call's command.
@@ -140,11 +137,11 @@ impl Shard {
             Delivery::Persisted => {
                 *report = Report::Persisted(entry.timed.then(now));
                 if entry.awaits == Awaits::Acknowledgement {
-                    return self.end(key, |_| Ending::Acknowledged);
+                    return entry.end(Ending::Acknowledged, &mut self.stats);
                 }
             }
             Delivery::NotPersisted(error) => {
-                return self.end(key, |_| Ending::NotPersisted(error));
+                return entry.end(Ending::NotPersisted(error), &mut self.stats);
             }
             // It may be in the log, so its reply may still come: the deadline decides.
             Delivery::Unknown(error) => {
@@ -155,20 +152,16 @@ impl Shard {
     }
 
     pub(super) fn expire(&mut self, key: u64) -> Option<Waker> {
-        self.end(key, |report| match report {
-            Report::Nothing => Ending::Expired {
-                persisted: false,
-                trouble: None,
-            },
-            Report::Persisted(_) => Ending::Expired {
-                persisted: true,
-                trouble: None,
-            },
-            Report::Trouble(trouble) => Ending::Expired {
-                persisted: false,
-                trouble: Some(trouble),
-            },
-        })
+        let entry = self.calls.get_mut(key)?;
+        let State::Waiting(_, report) = &mut entry.state else {
+            return None;
+        };
+        let (persisted, trouble) = match std::mem::replace(report, Report::Nothing) {
+            Report::Nothing => (false, None),
+            Report::Persisted(_) => (true, None),
+            Report::Trouble(trouble) => (false, Some(trouble)),
+        };
+        entry.end(Ending::Expired { persisted, trouble }, &mut self.stats)
     }
 
     /// Ends calls whose deadline has come by `now`, but not many at once; says whether all are.
@@ -198,14 +191,8 @@ impl Shard {
     ) -> Vec<Waker> {
         let mut wakers = Vec::new();
         for entry in self.calls.values_mut() {
-            if entry.waits() && like(entry) {
-                let ending = ending();
-                self.stats.count(&ending);
-                self.waiting -= 1;
-                let ended = std::mem::replace(&mut entry.state, State::Ended(ending));
-                if let State::Waiting(waker, _) = ended {
-                    wakers.push(waker);
-                }
+            if like(entry) {
+                wakers.extend(entry.end(ending(), &mut self.stats));
             }
         }
         wakers
@@ -216,25 +203,17 @@ impl Shard {
     pub(super) fn remove(&mut self, key: u64) -> Option<State> {
         let state = self.calls.remove(key)?.state;
         if let State::Waiting(..) = state {
-            self.waiting -= 1;
+            self.stats.in_flight -= 1;
         }
-        let calls = &self.calls;
+        let (calls, waiting) = (&self.calls, self.stats.in_flight as usize);
         self.deadlines
-            .thin_out(self.waiting, |key| calls.get(key).is_some_and(Entry::waits));
+            .thin_out(waiting, |key| calls.get(key).is_some_and(Entry::waits));
         Some(state)
     }
 
     /// Adds the stages of an answered call to the totals.
     pub(super) fn timed(&mut self, times: &Times) {
         self.stats.stages.add(&times.into());
-    }
-
-    /// What this shard has counted.
-    pub(super) fn stats(&self) -> ClientStats {
-        ClientStats {
-            in_flight: self.waiting as u64,
-            ..self.stats
-        }
     }
 
     #[cfg(test)]

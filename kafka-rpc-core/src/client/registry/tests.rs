@@ -66,13 +66,13 @@ fn a_reply_ends_its_call_and_no_other() {
     let f = Fixture::new(10);
     f.insert(1, 100).unwrap();
     f.insert(2, 100).unwrap();
-    f.registry.reply(2, b"two", f.at(5));
+    f.registry.reply(2, b"two", || f.at(5));
     assert_eq!(f.wakes(), 1);
     assert!(f.poll(1).is_pending());
-    let Poll::Ready(Ending::Reply { envelope, at, .. }) = f.poll(2) else {
+    let Poll::Ready(Ending::Reply { envelope, .. }) = f.poll(2) else {
         panic!("call 2 has its reply");
     };
-    assert_eq!((&*envelope, at), (&b"two"[..], f.at(5)));
+    assert_eq!(&*envelope, b"two");
     assert_eq!(f.registry.stats().in_flight, 1);
 }
 
@@ -80,8 +80,8 @@ fn a_reply_ends_its_call_and_no_other() {
 fn the_first_ending_wins() {
     let f = Fixture::new(10);
     f.insert(1, 100).unwrap();
-    f.registry.reply(1, b"first", f.at(5));
-    f.registry.reply(1, b"second", f.at(6));
+    f.registry.reply(1, b"first", || f.at(5));
+    f.registry.reply(1, b"second", || f.at(6));
     f.registry.tick(f.at(1000));
     f.registry.close();
     assert!(
@@ -112,9 +112,9 @@ fn a_late_reply_is_counted_and_reaches_nobody() {
     let f = Fixture::new(10);
     f.insert(1, 100).unwrap();
     f.registry.tick(f.at(100));
-    f.registry.reply(1, b"late", f.at(101));
+    f.registry.reply(1, b"late", || f.at(101));
     assert!(matches!(f.poll(1), Poll::Ready(Ending::Expired { .. })));
-    f.registry.reply(1, b"later", f.at(102));
+    f.registry.reply(1, b"later", || f.at(102));
     assert_eq!(f.registry.stats().late_replies, 2);
     assert_eq!(f.registry.stats().duplicate_replies, 0);
 }
@@ -124,7 +124,7 @@ fn capacity_counts_every_entry_until_its_guard_is_gone() {
     let f = Fixture::new(2);
     f.insert(1, 100).unwrap();
     f.insert(2, 100).unwrap();
-    f.registry.reply(1, b"", f.at(1));
+    f.registry.reply(1, b"", || f.at(1));
     assert_eq!(f.insert(3, 100), Err(Refusal::Full));
     assert!(f.poll(1).is_ready());
     assert_eq!(f.insert(3, 100), Ok(false));
@@ -136,7 +136,7 @@ fn only_a_waiting_call_is_worth_a_cancel() {
     let f = Fixture::new(10);
     f.insert(1, 100).unwrap();
     f.insert(2, 100).unwrap();
-    f.registry.reply(2, b"", f.at(1));
+    f.registry.reply(2, b"", || f.at(1));
     assert!(f.registry.forget(1));
     assert!(!f.registry.forget(2));
     assert!(!f.registry.forget(3));
@@ -200,23 +200,28 @@ fn delivery_reports_decide_between_acknowledged_failed_and_unknown() {
 }
 
 #[test]
-fn a_timed_call_learns_when_its_command_was_acknowledged() {
+fn a_timed_call_learns_when_its_command_was_acknowledged_and_its_reply_came() {
     let f = Fixture::new(10);
-    for sequence in [1, 2] {
+    for (sequence, timed) in [(1, true), (2, true), (3, false)] {
+        let waker = Waker::noop().clone();
         f.registry
-            .insert(sequence, f.at(100), REPLY, true, Waker::noop().clone())
+            .insert(sequence, f.at(100), REPLY, timed, waker)
             .unwrap();
     }
     f.registry.delivered(1, Delivery::Persisted, || f.at(3));
-    f.registry.reply(1, b"", f.at(5));
-    f.registry.reply(2, b"", f.at(5));
+    f.registry.reply(1, b"", || f.at(5));
+    f.registry.reply(2, b"", || f.at(5));
     f.registry.delivered(2, Delivery::Persisted, || f.at(6));
-    let acknowledged = |ending| match ending {
-        Poll::Ready(Ending::Reply { acknowledged, .. }) => acknowledged,
+    f.registry.reply(3, b"", || panic!("nobody asks when"));
+    let times = |ending| match ending {
+        Poll::Ready(Ending::Reply { arrival, .. }) => {
+            arrival.map(|arrival| (arrival.at, arrival.acknowledged))
+        }
         other => panic!("{other:?}"),
     };
-    assert_eq!(acknowledged(f.poll(1)), Some(f.at(3)));
-    assert_eq!(acknowledged(f.poll(2)), None);
+    assert_eq!(times(f.poll(1)), Some((f.at(5), Some(f.at(3)))));
+    assert_eq!(times(f.poll(2)), Some((f.at(5), None)));
+    assert_eq!(times(f.poll(3)), None);
 }
 
 #[test]
@@ -242,7 +247,7 @@ fn every_started_call_is_counted_once_at_its_end() {
     for sequence in 0..6 {
         f.insert(sequence, 100).unwrap();
     }
-    f.registry.reply(0, b"", f.at(1));
+    f.registry.reply(0, b"", || f.at(1));
     f.registry.forget(1);
     f.registry.withdraw(2);
     f.registry.gap(0);

@@ -22,8 +22,12 @@ impl Clock for MemoryClock {
     }
 
     fn wall_us(&self) -> i64 {
+        self.wall_us_at(self.now())
+    }
+
+    fn wall_us_at(&self, now: Instant) -> i64 {
         let offset = self.node.wall_offset_ms().saturating_mul(1000);
-        self.shared.executor.wall_us().saturating_add(offset)
+        self.shared.executor.wall_us_at(now).saturating_add(offset)
     }
 
     fn alarm(&self, tick: Arc<dyn Tick>) -> Box<dyn Alarm> {

@@ -60,8 +60,8 @@ impl Executor {
         tokio::time::Instant::now().into_std()
     }
 
-    pub(super) fn wall_us(&self) -> i64 {
-        let elapsed = self.now().saturating_duration_since(self.start);
+    pub(super) fn wall_us_at(&self, now: Instant) -> i64 {
+        let elapsed = now.saturating_duration_since(self.start);
         WALL_START_US + i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX / 2)
     }
 
