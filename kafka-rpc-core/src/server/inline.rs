@@ -67,10 +67,11 @@ impl Work for Run {
     fn run(mut self: Box<Self>) {
         // Handlers may use what a runtime gives, such as its timers. A thread that polls is mostly
         // within it already, and entering costs as much as a quick handler.
-        let runtime = self.member.shared.runtime.clone();
+        let runtime = &self.member.shared.runtime;
         let current = Handle::try_current();
         let entered = current.is_ok_and(|current| current.id() == runtime.id());
-        let _runtime = (!entered).then(|| runtime.enter());
+        let runtime = (!entered).then(|| runtime.clone());
+        let _runtime = runtime.as_ref().map(Handle::enter);
         let mut handling = self.handling();
         // It was read a microsecond ago, and looking at the clock takes a good part of another.
         let started_at = self.job.read_at;

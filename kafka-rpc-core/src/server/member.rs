@@ -1,12 +1,13 @@
 //! One group member of a server: its state, and what is done once the state is let go.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hashbrown::DefaultHashBuilder;
 use tokio::runtime::Handle;
 
 use super::admission::{Address, Admission};
@@ -14,7 +15,7 @@ use super::arena::Arena;
 use super::cancel::EarlyCancels;
 use super::clock_offsets::ClockOffsets;
 use super::context::{Context, Reason};
-use super::dedupe::{Bounds, Dedupe};
+use super::dedupe::{Bounds, Dedupe, Key};
 use super::events::{Event, Throttle};
 use super::outbox::{Outbox, Outgoing, Unsent};
 use super::parking::Parked;
@@ -79,6 +80,18 @@ impl Hash for CallKey {
     /// Few calls have an id in common: one for each method, at most, in each assignment.
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write(self.call_id.as_bytes());
+    }
+}
+
+impl Key for CallKey {
+    /// 64 calls that a client makes one after another have places side by side.
+    fn place(&self, hasher: &DefaultHashBuilder) -> u64 {
+        const TOGETHER: u64 = 64;
+        let sequence = self.call_id.sequence();
+        let within = sequence % TOGETHER;
+        let block = hasher.hash_one((self.call_id.instance(), sequence / TOGETHER));
+        // Tables also compare the topmost bits, which are to differ between neighbours.
+        block.wrapping_add(within) ^ within << (u64::BITS - 7)
     }
 }
 

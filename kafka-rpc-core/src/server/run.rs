@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 
@@ -262,8 +262,12 @@ impl Run {
         } = job.key;
         member.admission.services[service].paces[method].note(took, polls);
         let times = StageTimes {
-            queued_us: micros(job.read_at, started_at),
-            handler_us: micros(started_at, now),
+            queued_us: if inline {
+                0
+            } else {
+                micros(started_at.saturating_duration_since(job.read_at))
+            },
+            handler_us: micros(took),
             read_at_us: u64::try_from(job.read_at_us).ok(),
         };
         let reply = member.reply(&job, ended, times);
@@ -323,6 +327,6 @@ pub(super) fn arm(state: &mut State, at: Instant, effects: &mut Effects) {
     }
 }
 
-fn micros(from: Instant, to: Instant) -> u64 {
-    u64::try_from(to.saturating_duration_since(from).as_micros()).unwrap_or(u64::MAX)
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

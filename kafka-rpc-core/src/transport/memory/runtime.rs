@@ -55,8 +55,10 @@ impl Executor {
             return Instant::now();
         }
         // Tokio finds a paused clock only through the runtime that the thread is in, and callers
-        // may be on a plain thread.
-        let _inside = self.handle.enter();
+        // may be on a plain thread. Entering it takes longer than looking whether that is needed.
+        let current = Handle::try_current();
+        let inside = current.is_ok_and(|current| current.id() == self.handle.id());
+        let _inside = (!inside).then(|| self.handle.enter());
         tokio::time::Instant::now().into_std()
     }
 
