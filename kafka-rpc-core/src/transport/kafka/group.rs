@@ -1,12 +1,11 @@
 //! A member of a consumer group: reads what it is assigned, commits what is done, and lets go of
 //! what is taken away when those who work on it have finished.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use tokio::runtime::Handle;
@@ -21,7 +20,8 @@ use super::turn::Turn;
 use super::{errors, ffi, topics};
 use crate::sync::lock;
 use crate::transport::{
-    BoxFuture, GroupOptions, GroupSink, Membership, TransportError, TransportErrorKind, Work,
+    BoxFuture, GroupOptions, GroupSink, Incoming, Membership, TransportError, TransportErrorKind,
+    Work,
 };
 
 /// How long one poll waits: how soon the thread sees that it is to leave or to commit.
@@ -56,8 +56,6 @@ pub(super) fn join(
             owned: Mutex::default(),
             records: OnceLock::new(),
             paused: AtomicBool::new(false),
-            halted: AtomicBool::new(false),
-            left_paused: Mutex::default(),
             leave_by: Mutex::default(),
             leaving: Latch::default(),
             left: Latch::default(),
@@ -110,11 +108,10 @@ pub(super) struct Shared {
     pub(super) records: OnceLock<Weak<ffi::Queue>>,
     /// The partitions that are the member's, each with what is to be committed for it.
     pub(super) owned: Mutex<BTreeMap<i32, Option<i64>>>,
-    /// Whether records are wanted, and whether the thread has told librdkafka so.
+    /// No records are wanted. Librdkafka isn't told: it drops an order to pause or to resume that
+    /// another one overtakes, and every rebalance gives some. It reads on until its queue is full,
+    /// and what is in there waits.
     paused: AtomicBool,
-    pub(super) halted: AtomicBool,
-    /// Partitions that were taken away while nothing was read.
-    pub(super) left_paused: Mutex<BTreeSet<i32>>,
     leave_by: Mutex<Option<Instant>>,
     leaving: Latch,
     left: Latch,
@@ -175,7 +172,6 @@ struct Poller {
     inbox: ffi::Inbox,
     consumer: BaseConsumer<Context>,
     committed: Instant,
-    was_paused: bool,
 }
 
 impl Poller {
@@ -184,7 +180,6 @@ impl Poller {
             inbox: ffi::Inbox::new(&consumer),
             consumer,
             committed: Instant::now(),
-            was_paused: false,
         }
     }
 
@@ -198,29 +193,22 @@ impl Poller {
                     self.leave(shared);
                     return None;
                 }
-                let due = self.committed.elapsed() >= COMMIT_INTERVAL;
-                if due {
+                if self.committed.elapsed() >= COMMIT_INTERVAL {
                     self.committed = Instant::now();
                     commit(&self.consumer, shared, None);
                 }
-                self.follow_pause(shared, due);
             }
             // Without waiting first: only so can it be told that nothing is there.
             let mut polled = self.poll(shared, Duration::ZERO);
             if matches!(polled, Polled::Nothing) {
                 shared.sink.flush();
                 shared.sink.idle();
-                let halted = shared.halted.load(Ordering::Relaxed);
-                polled = self.poll(shared, if halted { PAUSED_ROUND } else { ROUND });
+                polled = self.poll(shared, ROUND);
             }
             match polled {
                 Polled::Nothing => {}
-                Polled::Record(work) => {
-                    shared.halted.store(false, Ordering::Relaxed);
-                    if work.is_some() {
-                        return work;
-                    }
-                }
+                Polled::Record(None) => {}
+                Polled::Record(work) => return work,
                 Polled::Error(error @ KafkaError::MessageConsumptionFatal(_)) => {
                     give_up(shared, &error);
                     return None;
@@ -231,35 +219,12 @@ impl Poller {
     }
 
     fn poll(&mut self, shared: &Shared, wait: Duration) -> Polled<Option<Box<dyn Work>>> {
-        self.inbox
-            .poll(&self.consumer, wait, |record| shared.sink.record(record))
-    }
-
-    /// Has librdkafka stop reading, or go on, as is wanted; `again`, even if it was told to go on.
-    ///
-    /// Every rebalance makes it pause and resume by itself for a while, and of two such orders that are
-    /// given at one moment it drops one. So a member that was paused once is told to go on again and
-    /// again, which does nothing where it does; that a pause was dropped shows in what is read.
-    fn follow_pause(&mut self, shared: &Shared, again: bool) {
-        let paused = shared.paused.load(Ordering::Acquire);
-        let halted = shared.halted.load(Ordering::Relaxed);
-        if paused == halted && !(again && !paused && self.was_paused) {
-            return;
+        let hand_on = |record: Incoming<'_>| shared.sink.record(record);
+        // What librdkafka gave out is handed on even so.
+        if shared.paused.load(Ordering::Acquire) && self.inbox.is_handed_on() {
+            return ffi::poll_events(&self.consumer, wait.min(PAUSED_ROUND), hand_on);
         }
-        let mut list = TopicPartitionList::new();
-        for partition in lock(&shared.owned).keys() {
-            list.add_partition(&shared.options.topic, *partition);
-        }
-        let done = if paused {
-            self.was_paused = true;
-            self.consumer.pause(&list)
-        } else {
-            self.consumer.resume(&list)
-        };
-        match done {
-            Ok(()) => shared.halted.store(paused, Ordering::Relaxed),
-            Err(error) => shared.trouble(&error),
-        }
+        self.inbox.poll(&self.consumer, wait, hand_on)
     }
 
     /// Gives everything up and leaves, while the group's coordinator can still be told.

@@ -2,7 +2,6 @@
 //! commits to librdkafka.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -108,9 +107,6 @@ impl Context {
         if gone.is_empty() {
             return;
         }
-        if shared.halted.load(Ordering::Relaxed) {
-            lock(&shared.left_paused).extend(&gone);
-        }
         let numbers: Vec<u32> = gone.iter().copied().map(number).collect();
         if consumer.assignment_lost() {
             lock(&shared.owned).retain(|partition, _| !gone.contains(partition));
@@ -133,43 +129,12 @@ impl Context {
     }
 }
 
-impl Context {
-    /// Those of these partitions that were taken away while they were paused, and still are. Resuming
-    /// others would throw away the answers that their first positions come with.
-    fn left_paused(&self, list: &TopicPartitionList) -> TopicPartitionList {
-        let mut left = lock(&self.0.left_paused);
-        let mut paused = TopicPartitionList::new();
-        for partition in partitions(list) {
-            if left.remove(&partition) {
-                paused.add_partition(&self.0.options.topic, partition);
-            }
-        }
-        paused
-    }
-}
-
 impl ConsumerContext for Context {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Assign(list) => self.assigned(consumer, list),
             Rebalance::Revoke(list) => self.revoked(consumer, list),
             Rebalance::Error(error) => self.0.trouble(error),
-        }
-    }
-
-    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let Rebalance::Assign(list) = rebalance else {
-            return;
-        };
-        // Only partitions that are assigned can be paused. What counts is what the others were
-        // told, so that the next resumption reaches these too.
-        let done = if self.0.halted.load(Ordering::Relaxed) {
-            consumer.pause(list)
-        } else {
-            consumer.resume(&self.left_paused(list))
-        };
-        if let Err(error) = done {
-            self.0.trouble(&error);
         }
     }
 

@@ -18,7 +18,8 @@ use rdkafka::bindings::{
 };
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 
 use super::queue::{Alert, Alerted, Queue};
 use crate::transport::{Headers, Incoming};
@@ -102,11 +103,7 @@ impl Inbox {
             while !self.events.is_empty() {
                 match consumer.poll(Duration::ZERO) {
                     None => {}
-                    Some(Err(error)) => return Polled::Error(error),
-                    // A partition that wasn't adopted. SAFETY: the message outlives the visit.
-                    Some(Ok(message)) => {
-                        return Polled::Record(show(unsafe { &*message.ptr() }, visit));
-                    }
+                    Some(event) => return other(event, visit),
                 }
             }
             take(&self.queue, wait, &mut self.taken);
@@ -118,6 +115,32 @@ impl Inbox {
             Some(error) => Polled::Error(error),
             None => Polled::Record(show(message.get(), visit)),
         }
+    }
+}
+
+/// Has a consumer's events handled, and waits so long for one, but leaves its records where they are.
+/// That the consumer is polled shows its group that it lives.
+pub(in super::super) fn poll_events<C: ConsumerContext, T>(
+    consumer: &BaseConsumer<C>,
+    wait: Duration,
+    visit: impl FnOnce(Incoming<'_>) -> T,
+) -> Polled<T> {
+    match consumer.poll(wait) {
+        None => Polled::Nothing,
+        Some(event) => other(event, visit),
+    }
+}
+
+/// What a consumer was polled for that it doesn't handle itself: an error, or a record of a partition
+/// that wasn't adopted.
+fn other<T>(
+    event: KafkaResult<BorrowedMessage<'_>>,
+    visit: impl FnOnce(Incoming<'_>) -> T,
+) -> Polled<T> {
+    match event {
+        Err(error) => Polled::Error(error),
+        // SAFETY: the message outlives the visit.
+        Ok(message) => Polled::Record(show(unsafe { &*message.ptr() }, visit)),
     }
 }
 

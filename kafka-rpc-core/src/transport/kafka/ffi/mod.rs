@@ -17,7 +17,7 @@ use rdkafka::client::Client;
 use rdkafka::message::BorrowedMessage;
 
 pub(super) use heard::{Failure, Report};
-pub(super) use inbox::{Inbox, Polled};
+pub(super) use inbox::{Inbox, Polled, poll_events};
 pub(super) use queue::{Alerted, Queue};
 pub(super) use sender::Sender;
 
