@@ -14,6 +14,7 @@ pub mod codegen;
 mod error;
 mod operation;
 mod park;
+mod runtime;
 mod server;
 mod service;
 mod sync;

@@ -1,6 +1,6 @@
 //! Remembers calls that were started, so that a command that comes twice is run once.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -28,9 +28,7 @@ impl Default for Bounds {
 pub(super) trait Key: Copy + Eq + Hash {
     /// A hash whose low bits are those of the place. Calls that come one after another are found
     /// fastest if their places lie side by side; strangers must not be able to tell where they lie.
-    fn place(&self, hasher: &DefaultHashBuilder) -> u64 {
-        hasher.hash_one(self)
-    }
+    fn place(&self, hasher: &DefaultHashBuilder) -> u64;
 }
 
 /// What is known of a call.
@@ -220,11 +218,17 @@ impl<K: Key, L> Dedupe<K, L> {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::BuildHasher;
+
     use proptest::prelude::*;
 
     use super::*;
 
-    impl Key for u32 {}
+    impl Key for u32 {
+        fn place(&self, hasher: &DefaultHashBuilder) -> u64 {
+            hasher.hash_one(self)
+        }
+    }
 
     fn dedupe() -> Dedupe<u32, ()> {
         Dedupe::new(Bounds {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::member::{Member, Run};
+use crate::runtime::is_within;
 use crate::transport::Work;
 
 /// Handlers that take no longer are quick: another thread would hardly save time.
@@ -66,11 +67,9 @@ impl Member {
 impl Work for Run {
     fn run(mut self: Box<Self>) {
         // Handlers may use what a runtime gives, such as its timers. A thread that polls is mostly
-        // within it already, and entering costs as much as a quick handler.
+        // within it already.
         let runtime = &self.member.shared.runtime;
-        let current = Handle::try_current();
-        let entered = current.is_ok_and(|current| current.id() == runtime.id());
-        let runtime = (!entered).then(|| runtime.clone());
+        let runtime = (!is_within(runtime)).then(|| runtime.clone());
         let _runtime = runtime.as_ref().map(Handle::enter);
         let mut handling = self.handling();
         // It was read a microsecond ago, and looking at the clock takes a good part of another.

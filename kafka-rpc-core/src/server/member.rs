@@ -189,15 +189,27 @@ pub(super) struct Effects {
 impl Effects {
     /// Whether there is nothing but what the caller's thread has to run.
     const fn is_quiet(&self) -> bool {
-        self.start.is_none()
-            && self.starts.is_empty()
-            && self.sends.is_empty()
-            && self.interrupts.is_empty()
-            && self.releases.is_empty()
-            && self.events.is_empty()
-            && self.ring_by.is_none()
-            && !self.flow
-            && !self.look_up
+        let Self {
+            inline: _,
+            start,
+            starts,
+            sends,
+            interrupts,
+            releases,
+            events,
+            ring_by,
+            flow,
+            look_up,
+        } = self;
+        start.is_none()
+            && starts.is_empty()
+            && sends.is_empty()
+            && interrupts.is_empty()
+            && releases.is_empty()
+            && events.is_empty()
+            && ring_by.is_none()
+            && !*flow
+            && !*look_up
     }
 }
 

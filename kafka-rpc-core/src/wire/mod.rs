@@ -6,6 +6,7 @@
 //! opaque here: they are documents of their own, and take their own preflight before serde.
 
 mod call_id;
+mod element;
 mod elements;
 mod envelope;
 mod fingerprint;

@@ -39,13 +39,13 @@ impl Together {
         }
         let wall_us = SystemClock.wall_us();
         let then_us = self.since_origin(Instant::now());
-        // `now` may be long ago if the thread was held up, and then the next one looks again.
+        // `now` is long ago if the thread was held up, and then the next one looks again.
         if then_us - now_us <= SAME_MOMENT_US {
             // Of several threads that look now, none stores what is older than it may be.
             self.ahead_us.store(wall_us - now_us, Ordering::Relaxed);
             self.looked_us.store(now_us, Ordering::Release);
         }
-        wall_us - (then_us - now_us)
+        wall_us
     }
 
     fn since_origin(&self, at: Instant) -> i64 {

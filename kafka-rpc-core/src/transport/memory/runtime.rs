@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, Timeout};
 
+use crate::runtime::is_within;
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// The wall time of every new broker, so that two runs of one simulation see the same timestamps.
@@ -55,10 +56,8 @@ impl Executor {
             return Instant::now();
         }
         // Tokio finds a paused clock only through the runtime that the thread is in, and callers
-        // may be on a plain thread. Entering it takes longer than looking whether that is needed.
-        let current = Handle::try_current();
-        let inside = current.is_ok_and(|current| current.id() == self.handle.id());
-        let _inside = (!inside).then(|| self.handle.enter());
+        // may be on a plain thread.
+        let _inside = (!is_within(&self.handle)).then(|| self.handle.enter());
         tokio::time::Instant::now().into_std()
     }
 

@@ -136,36 +136,6 @@ fn a_paused_member_reads_nothing_until_it_is_resumed() {
 }
 
 #[test]
-fn a_member_that_was_paused_reads_nothing_twice() {
-    let bed = Bed::new();
-    let topic = bed.topic(1);
-    let (producer, reports) = bed.producer();
-    let (member, heard) = join(&bed, &topic);
-    heard.assigned();
-    append(&*producer, &reports, &topic, 0, b"before");
-    assert_eq!(heard.value(), b"before");
-    let idle = |rounds| {
-        for _ in 0..rounds {
-            heard.wait("idle", |event| match event {
-                Event::Record(read) => panic!("{read:?} came once more"),
-                Event::Idle => Some(()),
-                _ => None,
-            });
-        }
-    };
-    member.pause();
-    idle(3);
-    member.resume();
-    for value in [b"one", b"two"] {
-        append(&*producer, &reports, &topic, 0, value);
-        assert_eq!(heard.value(), value);
-        // Several times as long as from one commit to the next.
-        idle(8);
-    }
-    leave(&*member);
-}
-
-#[test]
 fn a_second_member_waits_for_the_release_of_the_first() {
     let bed = Bed::new();
     let topic = bed.topic(2);
