@@ -77,6 +77,8 @@ pub(super) fn properties(
         (true, Some(_)) => "SASL_SSL",
     };
     let folder = folder.display();
+    // Records that are too old for their topic go within a second, not at one of the rare moments at
+    // which a broker looks for them by default: a test that depends on it fails always.
     let mut text = format!(
         "process.roles=broker,controller\n\
          node.id=1\n\
@@ -89,6 +91,8 @@ pub(super) fn properties(
          listener.security.protocol.map=CLIENT:{protocol},INTERNAL:PLAINTEXT,\
          CONTROLLER:PLAINTEXT\n\
          log.dirs={folder}/log\n\
+         log.initial.task.delay.ms=1000\n\
+         log.retention.check.interval.ms=1000\n\
          auto.create.topics.enable=false\n\
          num.partitions=1\n\
          num.network.threads=2\n\

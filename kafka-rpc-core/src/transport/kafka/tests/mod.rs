@@ -10,7 +10,7 @@ mod topics;
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
@@ -329,7 +329,14 @@ fn record<'a>(topic: &'a str, partition: u32, value: &'a [u8]) -> Record<'a> {
         key: None,
         value,
         headers: &[],
-        timestamp_ms: 1_700_000_000_000,
+        timestamp_ms: now_ms(),
         urgent: true,
     }
+}
+
+/// The time of new records. A broker deletes those that are older than the topic keeps them, and looks
+/// for them every few minutes: a test whose records bear an old date fails when it does.
+fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.expect("a clock after 1970").as_millis() as i64
 }

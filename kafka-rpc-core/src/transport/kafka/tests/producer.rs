@@ -12,13 +12,14 @@ fn a_record_arrives_with_everything_that_it_carries() {
         ("traceparent".to_owned(), b"00-01".to_vec()),
         ("empty".to_owned(), Vec::new()),
     ];
+    let timestamp_ms = now_ms();
     let record = Record {
         topic: &topic,
         partition: 1,
         key: Some(b"key"),
         value: b"value",
         headers: &headers,
-        timestamp_ms: 1_700_000_000_123,
+        timestamp_ms,
         urgent: true,
     };
     producer
@@ -33,7 +34,7 @@ fn a_record_arrives_with_everything_that_it_carries() {
         Read {
             partition: 1,
             offset: 0,
-            timestamp_ms: 1_700_000_000_123,
+            timestamp_ms,
             key: Some(b"key".to_vec()),
             value: Some(b"value".to_vec()),
             headers: headers.to_vec(),
