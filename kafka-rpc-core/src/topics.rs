@@ -66,14 +66,16 @@ impl TopicSettings {
         self
     }
 
-    /// Sets how long commands are kept. It must be longer than any call waits.
+    /// Sets how long commands are kept. It must be longer than any call waits, and than
+    /// callers' clocks may be behind: the broker goes by the time that a record bears.
     #[must_use]
     pub const fn commands_retention(mut self, retention: Duration) -> Self {
         self.commands_retention = retention;
         self
     }
 
-    /// Sets how long replies are kept. It must be longer than a client may be cut off.
+    /// Sets how long replies are kept. It must be longer than a client may be cut off, and
+    /// than servers' clocks may be behind.
     #[must_use]
     pub const fn results_retention(mut self, retention: Duration) -> Self {
         self.results_retention = retention;

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use kafka_rpc::TopicSettings;
+
 /// Echoes, and takes its time.
 #[kafka_rpc::service]
 pub trait Load {
@@ -15,6 +17,16 @@ pub trait Load {
 
     /// The server's process id.
     async fn who(&self) -> u32;
+}
+
+/// The service's topics. Replies are kept so long that a server whose clock is an hour behind loses
+/// none.
+#[must_use]
+pub fn topics(commands_partitions: u32) -> TopicSettings {
+    TopicSettings::default()
+        .commands_partitions(commands_partitions)
+        .results_partitions(1)
+        .results_retention(Duration::from_secs(24 * 60 * 60))
 }
 
 /// An implementation for servers within the test's own process.

@@ -5,10 +5,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use kafka_rpc::{Client, Code, Kafka, Outcome, TopicSettings};
+use kafka_rpc::{Client, Code, Kafka, Outcome};
 use kafka_rpc_tests::broker::{self, Shared};
 use kafka_rpc_tests::clock;
-use kafka_rpc_tests::load::LoadClient;
+use kafka_rpc_tests::load::{self, LoadClient};
 use kafka_rpc_tests::process::Process;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,11 +28,7 @@ fn server(command: &mut Command) -> Process {
 async fn attach(shared: &Shared, prefix: &str, partitions: u32) -> LoadClient {
     Client::builder(&Kafka::new(shared.bootstrap()))
         .topic_prefix(prefix)
-        .create_topics(
-            TopicSettings::default()
-                .commands_partitions(partitions)
-                .results_partitions(1),
-        )
+        .create_topics(load::topics(partitions))
         .connect()
         .await
         .unwrap()

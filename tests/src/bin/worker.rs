@@ -7,8 +7,8 @@
 use std::io::Write;
 use std::time::Duration;
 
-use kafka_rpc::{Client, Kafka, Server, TopicSettings};
-use kafka_rpc_tests::load::{Load, LoadClient, LoadServer};
+use kafka_rpc::{Client, Kafka, Server};
+use kafka_rpc_tests::load::{self, Load, LoadClient, LoadServer};
 use tokio::signal::unix::{SignalKind, signal};
 
 struct Worker;
@@ -66,11 +66,7 @@ async fn serve(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::builder(&Kafka::new(brokers))
         .topic_prefix(prefix)
-        .create_topics(
-            TopicSettings::default()
-                .commands_partitions(partitions)
-                .results_partitions(1),
-        )
+        .create_topics(load::topics(partitions))
         .service(LoadServer::new(Worker))
         .start()
         .await?;
