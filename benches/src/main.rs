@@ -57,7 +57,7 @@ const USAGE: &str =
                 --seconds 10   --data-bytes 64
   scale       clients x servers x results partitions
                 --clients 1,2,4,8   --servers 1,2   --partitions 1,2,4   --in-flight 64
-                --seconds 4   --commands-partitions 4
+                --seconds 4   --warm-up 15   --commands-partitions 4
   memory      a round trip over the broker in memory
                 --in-flight 1,64,1024   --blocks 31   --calls 200000   --log-bytes 1048576
   registry    starting and ending calls while many others are pending

@@ -64,6 +64,7 @@ pub(crate) fn run(mut options: Options) -> Outcome {
         commands_partitions: options.take("--commands-partitions", 4, 4)?,
         grid: Vec::new(),
     };
+    let warm_up = options.take("--warm-up", 15.0, 0.3)?;
     let json = options.finish()?;
     if [&clients, &servers, &partitions]
         .iter()
@@ -90,6 +91,13 @@ pub(crate) fn run(mut options: Options) -> Outcome {
         "broker",
         "foreign/reply",
     );
+    // The broker's Java is slow until it has compiled itself.
+    let first = Results {
+        seconds: warm_up,
+        grid: Vec::new(),
+        ..results
+    };
+    first.measure(&cluster, most(&clients), most(&servers), most(&partitions))?;
     for &servers in &servers {
         for &results_partitions in &partitions {
             for &clients in &clients {
@@ -100,6 +108,10 @@ pub(crate) fn run(mut options: Options) -> Outcome {
         }
     }
     report::write(json.as_deref(), "scale", Some(&cluster.version), &results)
+}
+
+fn most(counts: &[usize]) -> usize {
+    counts.iter().copied().max().unwrap_or(1)
 }
 
 impl Results {
