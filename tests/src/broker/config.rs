@@ -78,7 +78,7 @@ pub(super) fn properties(
     };
     let folder = folder.display();
     // Records that are too old for their topic go within a second, not at one of the rare moments at
-    // which a broker looks for them by default: a test that depends on it fails always.
+    // which a broker looks for them by default: a test that depends on it fails soon.
     let mut text = format!(
         "process.roles=broker,controller\n\
          node.id=1\n\

@@ -10,19 +10,20 @@ mod topics;
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 
 use super::Kafka;
+use super::clock::SystemClock;
 use crate::park::block_on;
 use crate::sync::lock;
 use crate::transport::sealed::Open;
 use crate::transport::{
-    Assigned, Delivery, DeliverySink, Duplicates, GroupSink, Incoming, ListenerSink, Producer,
-    Record, Release, TopicSpec, Transport, TransportError, Work,
+    Assigned, Clock, Delivery, DeliverySink, Duplicates, GroupSink, Incoming, ListenerSink,
+    Producer, Record, Release, TopicSpec, Transport, TransportError, Work,
 };
 
 /// How long a test waits for what must come.
@@ -337,6 +338,5 @@ fn record<'a>(topic: &'a str, partition: u32, value: &'a [u8]) -> Record<'a> {
 /// The time of new records. A broker deletes those that are older than the topic keeps them, and looks
 /// for them every few minutes: a test whose records bear an old date fails when it does.
 fn now_ms() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.expect("a clock after 1970").as_millis() as i64
+    SystemClock.wall_us().div_euclid(1_000)
 }
