@@ -6,19 +6,13 @@
 
 use std::time::Duration;
 
-use kafka_rpc::{Client, Code, Kafka, TopicSettings};
+use kafka_rpc::{Client, Code, Kafka};
 use kafka_rpc_tests::allocations::Counting;
 use kafka_rpc_tests::broker;
-use kafka_rpc_tests::load::LoadClient;
+use kafka_rpc_tests::load::{self, LoadClient};
 
 #[global_allocator]
 static HEAP: Counting = Counting::new();
-
-fn topics() -> TopicSettings {
-    TopicSettings::default()
-        .commands_partitions(1)
-        .results_partitions(1)
-}
 
 /// As many calls as fit at once, to nobody.
 async fn time_out(load: &LoadClient, calls: usize) {
@@ -42,7 +36,7 @@ async fn a_hundred_thousand_timeouts_leave_nothing_behind() {
     let names = shared.topics();
     let client = Client::builder(&Kafka::new(shared.bootstrap()))
         .topic_prefix(names.name(""))
-        .create_topics(topics())
+        .create_topics(load::topics(1))
         .connect()
         .await
         .unwrap();
