@@ -93,9 +93,8 @@ fn run(
 }
 
 fn connect(settings: &Settings, shared: &Arc<Shared>) -> Result<Connected, TransportError> {
-    settings
-        .producer(shared.duplicates)
-        .create_with_context(Deliveries(Arc::clone(shared)))
+    let config = settings.producer(shared.duplicates);
+    ffi::patiently(|| config.create_with_context(Deliveries(Arc::clone(shared))))
         .map(|client| Arc::new(ffi::Sender::new(client, Arc::clone(&shared.reports) as _)))
         .map_err(|error| errors::from_creation(&error))
 }

@@ -4,6 +4,7 @@
 mod heard;
 mod inbox;
 mod queue;
+mod scheduling;
 mod sender;
 
 use std::ffi::CStr;
@@ -19,6 +20,7 @@ use rdkafka::message::BorrowedMessage;
 pub(super) use heard::{Failure, Report};
 pub(super) use inbox::{Inbox, Polled, poll_events};
 pub(super) use queue::{Alerted, Queue};
+pub(super) use scheduling::patiently;
 pub(super) use sender::Sender;
 
 /// Whether a record whose delivery ended with an error is certainly not in the log.
