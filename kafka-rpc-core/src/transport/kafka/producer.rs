@@ -55,7 +55,7 @@ fn run(
         duplicates,
         sink,
         reports: Arc::default(),
-        windows: Windows::default(),
+        windows: Windows::new(duplicates),
         batch: Mutex::default(),
         slot: RwLock::new(None),
         ended: Mutex::new(None),

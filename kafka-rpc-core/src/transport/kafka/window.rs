@@ -1,9 +1,9 @@
-//! Keeps records of a partition back while others of it aren't acknowledged, so that they go together.
+//! Keeps records of a partition back, so that those of one moment go together: each request costs a
+//! broker as much as a hundred records do.
 //!
-//! If its producer is idempotent, librdkafka would send them only after that acknowledgement anyway,
-//! with its thread spinning until then; else it would send a few at a time, and each request costs a
-//! broker as much as a hundred records do. What is kept here goes as one batch, at the moment at
-//! which the last acknowledgement comes.
+//! Those of an idempotent producer also wait while others aren't acknowledged. Librdkafka would send
+//! them only after that anyway, with its thread spinning until then. What is kept here goes as one
+//! batch, at the moment at which the last acknowledgement comes.
 
 #[cfg(test)]
 mod tests;
@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::sync::lock;
-use crate::transport::{Record, TransportError, TransportErrorKind};
+use crate::transport::{Duplicates, Record, TransportError, TransportErrorKind};
 
-/// So many records may be on their way before others are kept back: as many as librdkafka lets an
-/// idempotent producer have. A few calls at a time needn't wait for each other.
+/// So many records of an idempotent producer may be on their way before others are kept back: as
+/// many as librdkafka lets it have. A few calls at a time needn't wait for each other.
 const FEW: usize = 4;
 
 /// How many bytes are kept back at most, in all partitions together.
@@ -25,8 +25,9 @@ const MAX_BYTES: usize = 64 << 20;
 const SPARE_BYTES: usize = 64 << 10;
 
 /// The windows of all partitions that a producer has produced to.
-#[derive(Default)]
 pub(super) struct Windows {
+    /// How many records of a partition may be on their way before others are kept back.
+    few: usize,
     table: RwLock<Table>,
     /// Everything is kept back.
     held: AtomicBool,
@@ -91,6 +92,20 @@ pub(super) enum Passed {
 }
 
 impl Windows {
+    pub(super) fn new(duplicates: Duplicates) -> Self {
+        Self {
+            few: match duplicates {
+                Duplicates::Never => FEW,
+                Duplicates::Harmless => usize::MAX,
+            },
+            table: RwLock::default(),
+            held: AtomicBool::default(),
+            keeping: Mutex::default(),
+            kept: AtomicUsize::default(),
+            bytes: AtomicUsize::default(),
+        }
+    }
+
     /// Hands a record over by `send`, which is told the number of its window, or keeps it back.
     /// `look` is called before the first one is kept: what it hears may make room.
     ///
@@ -109,12 +124,12 @@ impl Windows {
             self.keep(number, &mut state, record, token)?;
             return Ok(Passed::Held(number));
         }
-        if state.is_full() && state.kept.records.is_empty() {
+        if state.is_full(self.few) && state.kept.records.is_empty() {
             drop(state);
             look();
             state = lock(&window.state);
         }
-        if state.is_full() {
+        if state.is_full(self.few) {
             self.keep(number, &mut state, record, token)?;
             return Ok(Passed::Kept);
         }
@@ -128,9 +143,9 @@ impl Windows {
         sent.map(|()| Passed::Sent)
     }
 
-    /// So many records of this window were reported. If few are left on their way, those that were
-    /// kept back are handed over by `send`; returns the tokens of those that weren't taken,
-    /// and why.
+    /// So many records of this window were reported. If few are left on their way and nothing is held,
+    /// those that were kept back are handed over by `send`; returns the tokens of those that weren't
+    /// taken, and why.
     pub(super) fn reported(
         &self,
         number: u16,
@@ -140,7 +155,13 @@ impl Windows {
         let Some(window) = self.at(number) else {
             return Vec::new();
         };
-        lock(&window.state).on_their_way -= count;
+        {
+            let state = &mut *lock(&window.state);
+            state.on_their_way -= count;
+            if self.is_left_to_unhold(number, state) {
+                return Vec::new();
+            }
+        }
         self.release(number, &window, false, &mut send)
     }
 
@@ -164,6 +185,16 @@ impl Windows {
             .into_iter()
             .filter_map(|number| Some((number, self.at(number)?)));
         self.release_each(windows, false, &mut send)
+    }
+
+    /// Whether what is kept goes when the holding ends, with what comes until then. That is noted.
+    fn is_left_to_unhold(&self, number: u16, state: &State) -> bool {
+        if state.kept.records.is_empty() || !self.is_held() {
+            return false;
+        }
+        lock(&self.keeping).push(number);
+        // Whoever ends the holding says so before it takes the numbers: it may have missed this one.
+        self.is_held()
     }
 
     /// Hands over everything that is kept back.
@@ -235,7 +266,7 @@ impl Windows {
         loop {
             let batch = {
                 let state = &mut *lock(&window.state);
-                let waits = state.on_their_way >= FEW && !now;
+                let waits = state.on_their_way >= self.few && !now;
                 if state.releasing || waits || state.kept.records.is_empty() {
                     return failed;
                 }
@@ -308,8 +339,8 @@ impl Windows {
 }
 
 impl State {
-    fn is_full(&self) -> bool {
-        self.on_their_way >= FEW || self.releasing || !self.kept.records.is_empty()
+    const fn is_full(&self, few: usize) -> bool {
+        self.on_their_way >= few || self.releasing || !self.kept.records.is_empty()
     }
 }
 

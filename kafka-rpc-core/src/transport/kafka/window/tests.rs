@@ -38,7 +38,7 @@ fn fill(windows: &Windows) {
 
 #[test]
 fn what_is_kept_back_goes_together_when_few_are_on_their_way() {
-    let windows = Windows::default();
+    let windows = Windows::new(Duplicates::Never);
     let mut handed = Handed::default();
     fill(&windows);
     for token in 10..13 {
@@ -52,8 +52,21 @@ fn what_is_kept_back_goes_together_when_few_are_on_their_way() {
 }
 
 #[test]
+fn what_may_come_twice_waits_for_no_report() {
+    let windows = Windows::new(Duplicates::Harmless);
+    let mut handed = Handed::default();
+    for token in 0..100 {
+        assert!(matches!(pass(&windows, token), Passed::Sent));
+    }
+    windows.hold();
+    assert!(matches!(pass(&windows, 100), Passed::Held(0)));
+    windows.unhold(|_, lot| handed.take(lot));
+    assert_eq!(handed.0, [[100]]);
+}
+
+#[test]
 fn records_come_out_as_they_went_in() {
-    let windows = Windows::default();
+    let windows = Windows::new(Duplicates::Never);
     windows.hold();
     let headers = [("name".to_owned(), b"value".to_vec())];
     let first = Record {
@@ -87,7 +100,7 @@ fn records_come_out_as_they_went_in() {
 
 #[test]
 fn what_was_held_waits_for_reports_of_what_is_on_its_way() {
-    let windows = Windows::default();
+    let windows = Windows::new(Duplicates::Never);
     let mut handed = Handed::default();
     fill(&windows);
     windows.hold();
@@ -99,8 +112,22 @@ fn what_was_held_waits_for_reports_of_what_is_on_its_way() {
 }
 
 #[test]
+fn what_waited_for_a_report_goes_with_what_is_held() {
+    let windows = Windows::new(Duplicates::Never);
+    let mut handed = Handed::default();
+    fill(&windows);
+    assert!(matches!(pass(&windows, 10), Passed::Kept));
+    windows.hold();
+    windows.reported(0, FEW, |_, lot| handed.take(lot));
+    assert!(matches!(pass(&windows, 11), Passed::Held(0)));
+    assert!(handed.0.is_empty(), "everything is held");
+    windows.unhold(|_, lot| handed.take(lot));
+    assert_eq!(handed.0, [[10, 11]]);
+}
+
+#[test]
 fn a_record_that_comes_during_a_release_goes_after_it() {
-    let windows = Windows::default();
+    let windows = Windows::new(Duplicates::Never);
     windows.hold();
     pass(&windows, 1);
     let mut handed = Handed::default();
@@ -115,7 +142,7 @@ fn a_record_that_comes_during_a_release_goes_after_it() {
 
 #[test]
 fn records_that_are_refused_are_named_and_take_no_room() {
-    let windows = Windows::default();
+    let windows = Windows::new(Duplicates::Never);
     windows.hold();
     for token in 0..10 {
         pass(&windows, token);
@@ -128,13 +155,13 @@ fn records_that_are_refused_are_named_and_take_no_room() {
     let tokens: Vec<u64> = refused.iter().map(|(token, _)| *token).collect();
     assert_eq!(tokens, (0..10).collect::<Vec<_>>());
     fill(&windows);
-    let error = Windows::default().pass(&record(b""), 1, || {}, |_| Err(closed()));
+    let error = Windows::new(Duplicates::Never).pass(&record(b""), 1, || {}, |_| Err(closed()));
     assert_eq!(error.err().map(|error| error.kind), Some(Kind::Closed));
 }
 
 #[test]
 fn one_that_is_not_taken_takes_no_room() {
-    let windows = Windows::default();
+    let windows = Windows::new(Duplicates::Never);
     for token in 0..10 {
         let full = || TransportError::new(Kind::QueueFull, "full");
         let error = windows.pass(&record(b""), token, || {}, |_| Err(full()));
@@ -145,7 +172,7 @@ fn one_that_is_not_taken_takes_no_room() {
 
 #[test]
 fn a_report_that_is_heard_just_before_makes_room() {
-    let windows = Windows::default();
+    let windows = Windows::new(Duplicates::Never);
     fill(&windows);
     let look = || drop(windows.reported(0, FEW, |_, _| Vec::new()));
     let passed = windows.pass(&record(b""), 10, look, |_| Ok(()));
@@ -154,7 +181,7 @@ fn a_report_that_is_heard_just_before_makes_room() {
 
 #[test]
 fn no_more_bytes_are_kept_back_than_may_be() {
-    let windows = Windows::default();
+    let windows = Windows::new(Duplicates::Never);
     windows.hold();
     let value = vec![0; MAX_BYTES / 4 - 3];
     for token in 0..4 {
@@ -174,7 +201,7 @@ fn no_more_bytes_are_kept_back_than_may_be() {
 
 #[test]
 fn partitions_do_not_wait_for_each_other() {
-    let windows = Windows::default();
+    let windows = Windows::new(Duplicates::Never);
     fill(&windows);
     let other = Record {
         partition: 4,
