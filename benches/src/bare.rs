@@ -143,7 +143,7 @@ impl Drop for Topic {
 
 impl Sender {
     fn new(config: &ClientConfig, topic: &str) -> Outcome<Self> {
-        let producer: ThreadedProducer<_> = config.create()?;
+        let producer: ThreadedProducer<_> = patiently(|| config.create())?;
         let name = CString::new(topic)?;
         // SAFETY: producer and name are alive.
         let topic = unsafe {
@@ -219,7 +219,7 @@ impl Drop for Queue {
 
 impl Receiver {
     fn new(config: &ClientConfig) -> Outcome<Self> {
-        let consumer: BaseConsumer = config.create()?;
+        let consumer: BaseConsumer = patiently(|| config.create())?;
         // SAFETY: the consumer is alive, and has a queue as every consumer does.
         let queue = unsafe { rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
         Ok(Self {
@@ -275,6 +275,23 @@ impl Receiver {
         }
         Ok(())
     }
+}
+
+/// Calls `make`, whose threads don't interrupt those that wake them: kafka-rpc's producers have such
+/// threads, too.
+fn patiently<T>(make: impl FnOnce() -> T) -> T {
+    #[cfg(target_os = "linux")]
+    let set = |policy| {
+        let parameters = libc::sched_param { sched_priority: 0 };
+        // SAFETY: the thread is the calling one, and the parameters are valid.
+        unsafe { libc::pthread_setschedparam(libc::pthread_self(), policy, &raw const parameters) };
+    };
+    #[cfg(target_os = "linux")]
+    set(libc::SCHED_BATCH);
+    let made = make();
+    #[cfg(target_os = "linux")]
+    set(libc::SCHED_OTHER);
+    made
 }
 
 fn common_config(plan: &Plan) -> ClientConfig {
