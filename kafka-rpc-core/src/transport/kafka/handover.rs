@@ -181,7 +181,7 @@ impl Shared {
         let sender = self.client();
         // What is heard now lets more go, and spares the thread from being woken for it.
         if let Some(sender) = &sender {
-            self.look(sender);
+            while self.look(sender) {}
         }
         let refused = self
             .windows

@@ -12,7 +12,10 @@ use super::ffi::Alerted;
 use crate::sync::lock;
 
 /// How late a report is told that nobody waits for.
-const DOZE: Duration = Duration::from_millis(5);
+const DOZE: Duration = Duration::from_millis(10);
+
+/// How late one is found that somebody waits for, if it was overlooked.
+const LISTEN: Duration = Duration::from_millis(5);
 
 /// How long the thread sleeps when nothing is produced: how late an event is heard of then.
 const SLEEP: Duration = Duration::from_millis(100);
@@ -179,7 +182,7 @@ impl Reports {
         };
         if !missed && !stop() {
             // An alert comes only when a queue was empty before: what was overlooked is found soon.
-            let length = if listens { DOZE } else { length };
+            let length = if listens { LISTEN } else { length };
             drop(
                 self.wake
                     .wait_timeout(guard, length)
@@ -260,6 +263,6 @@ mod tests {
         for _ in 0..1_000 {
             reports.rest(&mut lull, || true, || false);
         }
-        assert!(start.elapsed() < 200 * DOZE);
+        assert!(start.elapsed() < 200 * LISTEN);
     }
 }
