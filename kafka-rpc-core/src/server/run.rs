@@ -298,8 +298,8 @@ impl Run {
             member.start_ready(state, now, &mut effects);
         }
         if let Some(outgoing) = send {
-            // The next command may be at hand, and its reply should go with this one: were this one sent
-            // at once, the others would wait until the broker has acknowledged it.
+            // The next command may be at hand, and its reply should go with this one: each request costs a
+            // broker as much as a hundred replies do.
             if inline {
                 member.shared.outbox.hold();
             }
