@@ -2,8 +2,8 @@
 //! broker as much as a hundred records do.
 //!
 //! Those of an idempotent producer also wait while others aren't acknowledged. Librdkafka would send
-//! them only after that anyway, with its thread spinning until then. What is kept here goes as one
-//! batch, at the moment at which the last acknowledgement comes.
+//! them only after that anyway, with its thread spinning until then. What waits for that here goes as
+//! one batch with the last acknowledgement, or when the holding ends, if that is later.
 
 #[cfg(test)]
 mod tests;
