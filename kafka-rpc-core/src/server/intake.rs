@@ -43,7 +43,7 @@ const fn reply_ms(command_ms: i64, now_ms: i64) -> i64 {
 /// A command, with what is known of its record.
 pub(super) struct Arrival<'a> {
     pub(super) ticket: Ticket,
-    pub(super) command: Command<'a>,
+    pub(super) command: &'a Command<'a>,
     /// The whole record value.
     pub(super) value: &'a [u8],
     pub(super) headers: Vec<(String, Vec<u8>)>,
@@ -78,12 +78,12 @@ impl Member {
                 .read(record.partition, record.offset, reply_ms)?;
             count(&self.shared.counters.received);
             self.hold_back(state, read_at, &mut effects);
-            match (envelope, record.value) {
-                (Some(Ok(Envelope::Command(command))), Some(value)) => {
+            match envelope {
+                Some(Ok(Envelope::Command(ref command))) => {
                     let arrival = Arrival {
                         ticket,
                         command,
-                        value,
+                        value: record.value.unwrap_or_default(),
                         headers,
                         timestamp_ms: record.timestamp_ms,
                         read_at,
@@ -92,17 +92,17 @@ impl Member {
                     };
                     self.consider(state, arrival, &mut effects);
                 }
-                (Some(Ok(Envelope::Cancel(cancel))), _) => {
+                Some(Ok(Envelope::Cancel(cancel))) => {
                     self.cancel(state, ticket, &cancel, read_at, &mut effects);
                 }
-                (Some(Ok(Envelope::Reply(_))), _) => {
+                Some(Ok(Envelope::Reply(_))) => {
                     count(&self.shared.counters.foreign);
                     self.settle_in(state, ticket, &mut effects);
                 }
-                (Some(Err(malformed)), _) => {
+                Some(Err(malformed)) => {
                     self.malformed(state, ticket, record, malformed, read_at, &mut effects);
                 }
-                _ => {
+                None => {
                     count(&self.shared.counters.malformed);
                     self.settle_in(state, ticket, &mut effects);
                 }
@@ -132,9 +132,7 @@ impl Member {
         effects: &mut Effects,
     ) {
         let Arrival {
-            ticket,
-            ref command,
-            ..
+            ticket, command, ..
         } = arrival;
         let counters = &self.shared.counters;
         let age_ms = self.age_ms(state, &arrival, effects);

@@ -88,13 +88,9 @@ fn settle_one(outgoing: Outgoing) {
     member.settle(std::iter::once(ticket));
 }
 
-/// These replies are in the log.
-fn settle(outgoing: Vec<Outgoing>) {
-    let settled: Vec<_> = outgoing
-        .into_iter()
-        .map(|outgoing| (Arc::clone(&outgoing.member), outgoing.ticket))
-        .collect();
-    for batch in settled.chunk_by(|(one, _), (next, _)| Arc::ptr_eq(one, next)) {
+/// The replies to these are in the log.
+fn settle(answered: &[(Arc<Member>, Ticket)]) {
+    for batch in answered.chunk_by(|(one, _), (next, _)| Arc::ptr_eq(one, next)) {
         let member = &batch[0].0;
         member.settle(batch.iter().map(|(_, ticket)| *ticket));
     }
@@ -142,13 +138,17 @@ impl State {
     /// Frees a slot; `None` if its reply was forgotten.
     fn free(&mut self, token: usize) -> Option<Slot> {
         let slot = std::mem::replace(self.handed.get_mut(token)?, Slot::Free);
+        self.freed(token);
+        Some(slot)
+    }
+
+    fn freed(&mut self, token: usize) {
         self.free.push(token);
         // After a burst the memory of both goes with its last reply.
         if self.free.len() == self.handed.len() && self.handed.len() > KEPT_SLOTS {
             self.handed = Vec::new();
             self.free = Vec::new();
         }
-        Some(slot)
     }
 
     /// The reply that was handed over with this token.
@@ -161,6 +161,22 @@ impl State {
             Slot::Handed(outgoing) => Some((outgoing, delivery)),
             Slot::Free | Slot::Taken | Slot::Early(_) => None,
         }
+    }
+
+    /// The reply that was handed over with this token is in the log; says what it answers. It is
+    /// dropped where it lies: nearly all replies end here, and to move them out takes its time.
+    fn persisted(&mut self, token: usize) -> Option<(Arc<Member>, Ticket)> {
+        let slot = self.handed.get_mut(token)?;
+        if let Slot::Taken = slot {
+            *slot = Slot::Early(Delivery::Persisted);
+        }
+        let Slot::Handed(outgoing) = slot else {
+            return None;
+        };
+        let answered = (Arc::clone(&outgoing.member), outgoing.ticket);
+        *slot = Slot::Free;
+        self.freed(token);
+        Some(answered)
     }
 }
 
@@ -273,17 +289,16 @@ impl Outbox {
         if let [token] = tokens {
             return self.delivered(*token, Delivery::Persisted);
         }
-        let mut settled = Vec::with_capacity(tokens.len());
+        let mut answered = Vec::with_capacity(tokens.len());
         {
             let state = &mut *lock(&self.state);
-            settled.extend(
+            answered.extend(
                 tokens
                     .iter()
-                    .filter_map(|token| state.reported(slot(*token), Delivery::Persisted))
-                    .map(|(outgoing, _)| outgoing),
+                    .filter_map(|token| state.persisted(slot(*token))),
             );
         }
-        settle(settled);
+        settle(&answered);
     }
 
     fn ended(&self, outgoing: Outgoing, delivery: Delivery) {

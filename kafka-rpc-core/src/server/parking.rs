@@ -114,7 +114,7 @@ impl Member {
         if let Ok(Envelope::Command(command)) = wire::decode(&parked.value) {
             let arrival = Arrival {
                 ticket,
-                command,
+                command: &command,
                 value: &parked.value,
                 headers: parked.headers,
                 timestamp_ms: parked.timestamp_ms,

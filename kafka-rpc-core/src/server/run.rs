@@ -238,22 +238,19 @@ impl Run {
     /// Its handler has ended: its slot is free, and its reply goes out.
     /// `panic` is the text of one while the handler was dropped.
     pub(super) fn end(
-        self: Box<Self>,
+        mut self: Box<Self>,
         ended: Ended,
         panic: Option<String>,
         started_at: Instant,
         polls: u32,
     ) {
-        let Self {
-            member,
-            slot,
-            number,
-            job,
-        } = *self;
+        // Left where it is, and not moved out: it is large, and every call passes through here.
+        let (member, job) = (&self.member, &mut self.job);
+        let (slot, number) = (self.slot, self.number);
         // It ran where it was read, and what is read next is seen there, too.
         let inline = number.is_none();
         if let Some(text) = panic {
-            member.report_panic(&job, &text);
+            member.report_panic(job, &text);
         }
         let now = member.shared.clock.now();
         let took = now.saturating_duration_since(started_at);
@@ -270,40 +267,38 @@ impl Run {
             handler_us: micros(took),
             read_at_us: u64::try_from(job.read_at_us).ok(),
         };
-        let reply = member.reply(&job, ended, times);
+        let reply = member.reply(job, ended, times);
+        let deadline = job.context.deadline();
         let mut effects = Effects::default();
-        let mut send = None;
-        {
+        let send = {
             let state = &mut *lock(&member.state);
-            let deadline = job.context.deadline();
             if let Some(number) = number {
                 state.deadlines.remove(&(deadline, number));
             }
             state.schedule.finished(slot);
             state.dedupe.end(job.key, reply.as_deref(), now);
-            match (reply, job.reply_to) {
-                (Some(value), Some(address)) => {
-                    send = Some(Outgoing::new(
-                        Arc::clone(&member),
-                        job.ticket,
-                        job.context.call_id(),
-                        address,
-                        value,
-                        deadline,
-                    ));
-                }
+            let send = reply.zip(job.reply_to.take());
+            if send.is_none() {
                 // An abandoned one's partition is gone, and so this doesn't commit it.
-                _ => member.settle_in(state, job.ticket, &mut effects),
+                member.settle_in(state, job.ticket, &mut effects);
             }
             member.start_ready(state, now, &mut effects);
-        }
-        if let Some(outgoing) = send {
+            send
+        };
+        if let Some((value, address)) = send {
             // The next command may be at hand, and its reply should go with this one: each request costs a
             // broker as much as a hundred replies do.
             if inline {
                 member.shared.outbox.hold();
             }
-            member.shared.outbox.send(outgoing);
+            member.shared.outbox.send(Outgoing::new(
+                Arc::clone(member),
+                job.ticket,
+                job.context.call_id(),
+                address,
+                value,
+                deadline,
+            ));
         }
         member.apply(effects);
     }
