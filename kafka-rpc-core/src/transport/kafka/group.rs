@@ -14,6 +14,7 @@ use super::blocking::{self, Reply};
 use super::clients::Settings;
 use super::events::Events;
 use super::ffi::Polled;
+use super::flow::Flow;
 use super::latch::Latch;
 use super::rebalance::{Context, commit, number};
 use super::turn::Turn;
@@ -26,6 +27,9 @@ use crate::transport::{
 
 /// How long one poll waits: how soon the thread sees that it is to leave or to commit.
 const ROUND: Duration = Duration::from_millis(100);
+
+/// The same for the rest of a flow: as short as librdkafka can wait.
+const TORN_ROUND: Duration = Duration::from_millis(1);
 
 /// The same while paused, so that a resumption is seen soon.
 const PAUSED_ROUND: Duration = Duration::from_millis(5);
@@ -171,6 +175,7 @@ struct Poller {
     // Dropped before the consumer.
     inbox: ffi::Inbox,
     consumer: BaseConsumer<Context>,
+    flow: Flow,
     committed: Instant,
 }
 
@@ -179,6 +184,7 @@ impl Poller {
         Self {
             inbox: ffi::Inbox::new(&consumer),
             consumer,
+            flow: Flow::default(),
             committed: Instant::now(),
         }
     }
@@ -200,7 +206,11 @@ impl Poller {
             }
             // Without waiting first: only so can it be told that nothing is there.
             let mut polled = self.poll(shared, Duration::ZERO);
+            if matches!(polled, Polled::Nothing) && self.flow.is_torn(Instant::now) {
+                polled = self.poll(shared, TORN_ROUND);
+            }
             if matches!(polled, Polled::Nothing) {
+                self.flow.end(Instant::now);
                 shared.sink.flush();
                 shared.sink.idle();
                 polled = self.poll(shared, ROUND);
@@ -219,7 +229,11 @@ impl Poller {
     }
 
     fn poll(&mut self, shared: &Shared, wait: Duration) -> Polled<Option<Box<dyn Work>>> {
-        let hand_on = |record: Incoming<'_>| shared.sink.record(record);
+        let flow = &mut self.flow;
+        let hand_on = |record: Incoming<'_>| {
+            flow.record();
+            shared.sink.record(record)
+        };
         // What librdkafka gave out is handed on even so.
         if shared.paused.load(Ordering::Acquire) && self.inbox.is_handed_on() {
             return ffi::poll_events(&self.consumer, wait.min(PAUSED_ROUND), hand_on);

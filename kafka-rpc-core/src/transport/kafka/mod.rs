@@ -14,6 +14,7 @@ mod embedded;
 mod errors;
 mod events;
 mod ffi;
+mod flow;
 mod group;
 mod handover;
 mod latch;
