@@ -179,10 +179,9 @@ impl Windows {
         if !self.held.swap(false, Ordering::SeqCst) {
             return Vec::new();
         }
-        // One that goes on waiting for a report is let go by that.
-        let keeping = std::mem::take(&mut *lock(&self.keeping));
-        let windows = keeping
-            .into_iter()
+        // One that goes on waiting for a report is let go by that. They are taken one by one, so that
+        // the list keeps its memory: a lone call passes through here, too.
+        let windows = std::iter::from_fn(|| lock(&self.keeping).pop())
             .filter_map(|number| Some((number, self.at(number)?)));
         self.release_each(windows, false, &mut send)
     }
