@@ -13,23 +13,19 @@ use super::events::Event;
 use super::member::{CallKey, Effects, Job, Live, Member, Run, State};
 use super::outbox::Outgoing;
 use super::partitions::Ticket;
-use super::refusal::{self, Heading, RETRY_AFTER_MS};
 use super::stats::count;
 use crate::sync::lock;
 use crate::transport::{Headers, Incoming};
 use crate::wire::limits::{MAX_METADATA_BYTES, MAX_METADATA_ENTRIES};
-use crate::wire::{self, CallId, Command, Envelope, Malformed, ReplyAddress, StageTimes};
-use crate::{Code, Outcome};
+use crate::wire::{self, Command, Envelope};
 
 /// How far off a client's clock may be without a warning.
 const SKEW_MS: u64 = 5_000;
 /// The pause between two log lines of a kind that peers can provoke.
-const LOG_PAUSE: Duration = Duration::from_secs(10);
+pub(super) const LOG_PAUSE: Duration = Duration::from_secs(10);
 /// A reply bears its command's timestamp if that is so far from the server's clock: a broker refuses
 /// what a server whose clock is far ahead would write.
 const SAME_CLOCK_MS: u64 = 60_000;
-/// How long a reply is worth sending to a caller whose deadline isn't known.
-const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The timestamp of the reply to a command with this one, which is read now.
 const fn reply_ms(command_ms: i64, now_ms: i64) -> i64 {
@@ -153,38 +149,10 @@ impl Member {
             }
             Verdict::UnknownPartition if self.park(state, &arrival, effects) => return,
             Verdict::Forbidden | Verdict::UnknownPartition => {
-                if let Some(address) = command.reply_to {
-                    self.forbid(state, command.call_id, address, arrival.read_at, effects);
-                }
-                return self.settle_in(state, ticket, effects);
+                return self.forbid(state, &arrival, effects);
             }
             Verdict::Refused(reply_to, code, problem) => {
-                let fresh = state.partitions.is_fresh(ticket);
-                let value = self.heading(command.call_id, command.attempt).error(
-                    code,
-                    refusal::not_started(fresh),
-                    &problem,
-                    None,
-                );
-                counters.refuse(code);
-                effects.events.push(Event::Refused {
-                    call_id: command.call_id,
-                    code,
-                    problem,
-                });
-                let Some(address) = reply_to else {
-                    return self.settle_in(state, ticket, effects);
-                };
-                let give_up = arrival.read_at + STRANGER_PATIENCE;
-                effects.sends.push(Outgoing::new(
-                    Arc::clone(self),
-                    ticket,
-                    command.call_id,
-                    address,
-                    value,
-                    give_up,
-                ));
-                return;
+                return self.refuse_for_good(state, &arrival, reply_to, code, problem, effects);
             }
         };
         self.admit(state, arrival, admitted, effects);
@@ -257,28 +225,7 @@ impl Member {
                 effects.events.push(Event::Full { unsaid });
             }
             if let Some(address) = reply_to {
-                let limits = &self.shared.limits;
-                let message = format!(
-                    "the server is full: it takes {} commands, and {} bytes of arguments that \
-                     wait; try again later, raise its `queue_limit`, or start more servers",
-                    limits.commands, limits.bytes
-                );
-                let value = self.heading(command.call_id, command.attempt).error(
-                    Code::ResourceExhausted,
-                    refusal::not_started(fresh),
-                    &message,
-                    Some(RETRY_AFTER_MS),
-                );
-                counters.refuse(Code::ResourceExhausted);
-                effects.sends.push(Outgoing::new(
-                    Arc::clone(self),
-                    ticket,
-                    command.call_id,
-                    address,
-                    value,
-                    deadline,
-                ));
-                return;
+                return self.refuse_for_now(state, &arrival, address, deadline, effects);
             }
             // A one-way call can't be refused, and so no more are read for a while.
             if !state.full {
@@ -325,52 +272,6 @@ impl Member {
         }
     }
 
-    /// A record is no envelope: its caller is told, if it can be found.
-    fn malformed(
-        self: &Arc<Self>,
-        state: &mut State,
-        ticket: Ticket,
-        record: &Incoming<'_>,
-        malformed: Malformed<'_>,
-        now: Instant,
-        effects: &mut Effects,
-    ) {
-        count(&self.shared.counters.malformed);
-        let address = malformed
-            .reply_to
-            .and_then(|address| self.admission.salvaged(address));
-        match (malformed.call_id, address) {
-            (Some(call_id), Some(address)) => {
-                let fresh = state.partitions.is_fresh(ticket);
-                let outcome: Outcome = refusal::not_started(fresh);
-                let value = self.heading(call_id, 1).error(
-                    malformed.code,
-                    outcome,
-                    &malformed.reason,
-                    None,
-                );
-                self.shared.counters.refuse(malformed.code);
-                effects.sends.push(Outgoing::new(
-                    Arc::clone(self),
-                    ticket,
-                    call_id,
-                    address,
-                    value,
-                    now + STRANGER_PATIENCE,
-                ));
-            }
-            _ => self.settle_in(state, ticket, effects),
-        }
-        if let Some(unsaid) = state.throttles.malformed.pass(now, LOG_PAUSE) {
-            effects.events.push(Event::Malformed {
-                partition: record.partition,
-                offset: record.offset,
-                reason: malformed.reason,
-                unsaid,
-            });
-        }
-    }
-
     /// How old a command seems, by its client's clock as far as that is known.
     fn age_ms(&self, state: &mut State, arrival: &Arrival<'_>, effects: &mut Effects) -> u64 {
         if arrival.timestamp_ms <= 0 {
@@ -399,40 +300,10 @@ impl Member {
         age_ms(difference, estimate)
     }
 
-    /// Counts a command that wants its reply where none may be sent.
-    fn forbid(
-        &self,
-        state: &mut State,
-        call_id: CallId,
-        address: ReplyAddress<'_>,
-        now: Instant,
-        effects: &mut Effects,
-    ) {
-        self.shared.counters.refuse(Code::PermissionDenied);
-        if let Some(unsaid) = state.throttles.forbidden.pass(now, LOG_PAUSE) {
-            effects.events.push(Event::Forbidden {
-                call_id,
-                topic: address.topic.to_owned(),
-                partition: address.partition,
-                unsaid,
-            });
-        }
-    }
-
     fn is_full(&self, state: &State, bytes: usize) -> bool {
         let limits = &self.shared.limits;
         state.schedule.queued() + state.schedule.running() >= limits.commands
             || state.queued_bytes + bytes > limits.bytes
-    }
-
-    /// What all replies to this call share, before a handler has started.
-    fn heading(&self, call_id: CallId, attempt: u32) -> Heading<'_> {
-        Heading {
-            call_id,
-            server: &self.shared.server_id,
-            times: StageTimes::default(),
-            attempt,
-        }
     }
 }
 

@@ -23,6 +23,7 @@ mod outbox;
 mod parking;
 mod partitions;
 mod refusal;
+mod replies;
 mod run;
 mod schedule;
 mod stats;

@@ -10,7 +10,7 @@ use tracing::warn;
 use super::admission::Address;
 use super::member::Member;
 use super::partitions::Ticket;
-use super::refusal;
+use super::replies;
 use super::stats::{Counters, count};
 use crate::sync::lock;
 use crate::transport::{
@@ -312,7 +312,7 @@ impl Outbox {
 
     fn failed(&self, mut outgoing: Outgoing, error: TransportError) {
         if error.kind == TransportErrorKind::TooLarge
-            && let Some(value) = refusal::instead_of(&outgoing.value)
+            && let Some(value) = replies::instead_of(&outgoing.value)
         {
             outgoing.value = value;
             return self.send(outgoing);

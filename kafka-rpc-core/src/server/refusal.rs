@@ -1,106 +1,180 @@
-//! Replies that say why there is no answer, each with an outcome that is true.
+//! Turns commands away that can't be run, and tells their callers why wherever a reply may go.
 
-use crate::wire::limits::MAX_ENVELOPE_BYTES;
-use crate::wire::{self, CallId, Envelope, Reply, ReplyBody, StageTimes};
-use crate::{Code, Outcome};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use super::admission::Address;
+use super::events::Event;
+use super::intake::{Arrival, LOG_PAUSE};
+use super::member::{Effects, Member, State};
+use super::outbox::Outgoing;
+use super::partitions::Ticket;
+use super::replies::{self, Heading};
+use super::stats::count;
+use crate::Code;
+use crate::transport::Incoming;
+use crate::wire::{CallId, Malformed, StageTimes};
+
+/// How long a reply is worth sending to a caller whose deadline isn't known.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a caller is asked to wait before it tries a server again that was full.
-pub(super) const RETRY_AFTER_MS: u32 = 250;
+const RETRY_AFTER_MS: u32 = 250;
 
-/// Whether a command that wasn't run by this server may have been run at all.
-///
-/// Kafka tells no redelivery. Only a record that was appended after this member got the partition
-/// was certainly never handed to an earlier owner.
-pub(super) const fn not_started(fresh: bool) -> Outcome {
-    if fresh {
-        Outcome::NotRun
-    } else {
-        Outcome::Unknown
-    }
+/// What the caller is told.
+struct Refusal<'a> {
+    call_id: CallId,
+    attempt: u32,
+    code: Code,
+    message: &'a str,
+    retry_after_ms: Option<u32>,
+    /// Nobody waits for it after this.
+    give_up: Instant,
 }
 
-/// The fields that all replies of one call share.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Heading<'a> {
-    pub(super) call_id: CallId,
-    pub(super) server: &'a str,
-    pub(super) times: StageTimes,
-    pub(super) attempt: u32,
-}
-
-impl<'a> Heading<'a> {
-    fn with(self, body: ReplyBody<'a>) -> Reply<'a> {
-        Reply {
-            call_id: self.call_id,
-            body,
-            server: self.server,
-            times: self.times,
-            attempt: self.attempt,
-        }
-    }
-
-    /// Encodes a reply around the answer that is in `value`: the method's value, or, of an `app`, its
-    /// own error. `Err` is what to send instead of one that is too large.
-    pub(super) fn answer(self, mut value: Vec<u8>, app: bool) -> Result<Vec<u8>, Vec<u8>> {
-        let body = if app {
-            ReplyBody::App(&[])
-        } else {
-            ReplyBody::Value(&[])
-        };
-        self.with(body).enclose(&mut value);
-        if value.len() > MAX_ENVELOPE_BYTES {
-            return Err(self.too_large(value.len()));
-        }
-        Ok(value)
-    }
-
-    /// Encodes a reply that says why there is no answer. It is small, since its message is cut.
-    pub(super) fn error(
-        self,
+impl Member {
+    /// A command can't be run for what it says; its deadline may be a part of that.
+    #[cold]
+    pub(super) fn refuse_for_good(
+        self: &Arc<Self>,
+        state: &mut State,
+        arrival: &Arrival<'_>,
+        reply_to: Option<Address>,
         code: Code,
-        outcome: Outcome,
-        message: &str,
-        retry_after_ms: Option<u32>,
-    ) -> Vec<u8> {
-        let mut value = Vec::new();
-        self.with(ReplyBody::Error {
-            code,
-            outcome,
-            message,
-            retry_after_ms,
-        })
-        .encode(&mut value);
-        value
-    }
-
-    fn too_large(self, size: usize) -> Vec<u8> {
-        let message = format!(
-            "the reply has {size} bytes; the limit is {MAX_ENVELOPE_BYTES}, or less where the \
-             broker's is: return less, or page through it"
-        );
-        self.error(Code::ReplyTooLarge, Outcome::Ran, &message, None)
-    }
-}
-
-/// What to send instead of a reply that the broker finds too large; `None` if it is an error
-/// already.
-pub(super) fn instead_of(value: &[u8]) -> Option<Vec<u8>> {
-    match wire::decode(value) {
-        Ok(Envelope::Reply(Reply {
+        problem: String,
+        effects: &mut Effects,
+    ) {
+        let call_id = arrival.command.call_id;
+        let refusal = Refusal {
             call_id,
-            body: ReplyBody::Value(_) | ReplyBody::App(_),
-            server,
-            times,
-            attempt,
-        })) => {
-            let heading = Heading {
-                call_id,
-                server,
-                times,
-                attempt,
-            };
-            Some(heading.too_large(value.len()))
+            attempt: arrival.command.attempt,
+            code,
+            message: &problem,
+            retry_after_ms: None,
+            give_up: arrival.read_at + STRANGER_PATIENCE,
+        };
+        self.refuse(state, arrival.ticket, reply_to, &refusal, effects);
+        effects.events.push(Event::Refused {
+            call_id,
+            code,
+            problem,
+        });
+    }
+
+    /// There is no room for a command that could be run.
+    #[cold]
+    pub(super) fn refuse_for_now(
+        self: &Arc<Self>,
+        state: &mut State,
+        arrival: &Arrival<'_>,
+        address: Address,
+        deadline: Instant,
+        effects: &mut Effects,
+    ) {
+        let limits = &self.shared.limits;
+        let message = format!(
+            "the server is full: it takes {} commands, and {} bytes of arguments that wait; try \
+             again later, raise its `queue_limit`, or start more servers",
+            limits.commands, limits.bytes
+        );
+        let refusal = Refusal {
+            call_id: arrival.command.call_id,
+            attempt: arrival.command.attempt,
+            code: Code::ResourceExhausted,
+            message: &message,
+            retry_after_ms: Some(RETRY_AFTER_MS),
+            give_up: deadline,
+        };
+        self.refuse(state, arrival.ticket, Some(address), &refusal, effects);
+    }
+
+    /// A command wants its reply where none may be sent, and so gets none.
+    #[cold]
+    pub(super) fn forbid(&self, state: &mut State, arrival: &Arrival<'_>, effects: &mut Effects) {
+        if let Some(address) = arrival.command.reply_to {
+            self.shared.counters.refuse(Code::PermissionDenied);
+            if let Some(unsaid) = state.throttles.forbidden.pass(arrival.read_at, LOG_PAUSE) {
+                effects.events.push(Event::Forbidden {
+                    call_id: arrival.command.call_id,
+                    topic: address.topic.to_owned(),
+                    partition: address.partition,
+                    unsaid,
+                });
+            }
         }
-        _ => None,
+        self.settle_in(state, arrival.ticket, effects);
+    }
+
+    /// A record is no envelope: its caller is told, if it can be found.
+    #[cold]
+    pub(super) fn malformed(
+        self: &Arc<Self>,
+        state: &mut State,
+        ticket: Ticket,
+        record: &Incoming<'_>,
+        malformed: Malformed<'_>,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        count(&self.shared.counters.malformed);
+        let address = malformed
+            .reply_to
+            .and_then(|address| self.admission.salvaged(address));
+        match (malformed.call_id, address) {
+            (Some(call_id), Some(address)) => {
+                let refusal = Refusal {
+                    call_id,
+                    attempt: 1,
+                    code: malformed.code,
+                    message: &malformed.reason,
+                    retry_after_ms: None,
+                    give_up: now + STRANGER_PATIENCE,
+                };
+                self.refuse(state, ticket, Some(address), &refusal, effects);
+            }
+            _ => self.settle_in(state, ticket, effects),
+        }
+        if let Some(unsaid) = state.throttles.malformed.pass(now, LOG_PAUSE) {
+            effects.events.push(Event::Malformed {
+                partition: record.partition,
+                offset: record.offset,
+                reason: malformed.reason,
+                unsaid,
+            });
+        }
+    }
+
+    /// Counts a refusal, and tells the caller if it waits for a reply.
+    fn refuse(
+        self: &Arc<Self>,
+        state: &mut State,
+        ticket: Ticket,
+        reply_to: Option<Address>,
+        refusal: &Refusal<'_>,
+        effects: &mut Effects,
+    ) {
+        self.shared.counters.refuse(refusal.code);
+        let Some(address) = reply_to else {
+            return self.settle_in(state, ticket, effects);
+        };
+        let heading = Heading {
+            call_id: refusal.call_id,
+            server: &self.shared.server_id,
+            times: StageTimes::default(),
+            attempt: refusal.attempt,
+        };
+        let value = heading.error(
+            refusal.code,
+            replies::not_started(state.partitions.is_fresh(ticket)),
+            refusal.message,
+            refusal.retry_after_ms,
+        );
+        effects.sends.push(Outgoing::new(
+            Arc::clone(self),
+            ticket,
+            refusal.call_id,
+            address,
+            value,
+            refusal.give_up,
+        ));
     }
 }

@@ -11,7 +11,7 @@ use super::events::Event;
 use super::handling::{Ended, Handling};
 use super::member::{CallKey, Effects, Job, Live, Member, Run, State};
 use super::outbox::Outgoing;
-use super::refusal::{self, Heading};
+use super::replies::{self, Heading};
 use super::schedule::Slot;
 use super::stats::count;
 use crate::codegen::{Answer, Failure};
@@ -140,7 +140,7 @@ impl Member {
             Ended::Answered(Ok(Answer::Value(value))) => answer(&counters.answered, value, false),
             Ended::Answered(Ok(Answer::App(value))) => answer(&counters.app_errors, value, true),
             Ended::Answered(Err(Failure::Arguments(problem))) => {
-                let outcome = refusal::not_started(job.fresh);
+                let outcome = replies::not_started(job.fresh);
                 let message = format!(
                     "the arguments of `{}.{}` can't be decoded: {problem}",
                     job.context.service(),
@@ -161,7 +161,7 @@ impl Member {
                 refuse(Code::Internal, Outcome::Ran, &message)
             }
             Ended::Answered(Err(Failure::Unimplemented)) => {
-                let outcome = refusal::not_started(job.fresh);
+                let outcome = replies::not_started(job.fresh);
                 let message = format!(
                     "service `{}` doesn't run its method `{}`",
                     job.context.service(),
