@@ -148,9 +148,11 @@ impl<R: Read> Running<R> {
     }
 
     fn wake(&self) {
-        let task = lock(&self.task);
-        if let Some(task) = &*task {
-            task.wake_by_ref();
+        // Woken once the lock is let go: where cores are short the task runs at once, in place of this
+        // thread, and asks for the lock first.
+        let task = lock(&self.task).clone();
+        if let Some(task) = task {
+            task.wake();
         }
     }
 }
