@@ -65,7 +65,7 @@ impl Member {
 }
 
 impl Work for Run {
-    fn run(mut self: Box<Self>) {
+    fn run(mut self: Box<Self>, alone: bool) {
         // Handlers may use what a runtime gives, such as its timers. A thread that polls is mostly
         // within it already.
         let runtime = &self.member.shared.runtime;
@@ -78,7 +78,7 @@ impl Work for Run {
         let first = Pin::new(&mut handling).poll(&mut Context::from_waker(Waker::noop()));
         self.member.inline.store(false, Ordering::Release);
         match first {
-            Poll::Ready((ended, panic)) => self.end(ended, panic, started_at, 1),
+            Poll::Ready((ended, panic)) => self.end(ended, panic, started_at, 1, !alone),
             Poll::Pending => self.go_on_as_task(handling, started_at),
         }
     }

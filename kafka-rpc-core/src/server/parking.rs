@@ -84,7 +84,7 @@ impl Member {
                 }
             }
             if let Some(run) = member.apply(effects) {
-                run.run();
+                run.run(true);
             }
         });
     }

@@ -216,7 +216,7 @@ impl Run {
         runtime.spawn(async move {
             let started_at = self.member.shared.clock.now();
             let (ended, panic) = (&mut handling).await;
-            self.end(ended, panic, started_at, handling.polls());
+            self.end(ended, panic, started_at, handling.polls(), false);
         });
     }
 
@@ -230,24 +230,26 @@ impl Run {
         let member = Arc::clone(&self.member);
         member.shared.runtime.spawn(async move {
             let (ended, panic) = (&mut handling).await;
-            self.end(ended, panic, started_at, handling.polls());
+            self.end(ended, panic, started_at, handling.polls(), false);
         });
         member.apply(effects);
     }
 
     /// Its handler has ended: its slot is free, and its reply goes out.
-    /// `panic` is the text of one while the handler was dropped.
+    /// `panic` is the text of one while the handler was dropped; `held`: the reply waits for those to
+    /// the commands that come next.
     pub(super) fn end(
         mut self: Box<Self>,
         ended: Ended,
         panic: Option<String>,
         started_at: Instant,
         polls: u32,
+        held: bool,
     ) {
         // Left where it is, and not moved out: it is large, and every call passes through here.
         let (member, job) = (&self.member, &mut self.job);
         let (slot, number) = (self.slot, self.number);
-        // It ran where it was read, and what is read next is seen there, too.
+        // It ran where it was read.
         let inline = number.is_none();
         if let Some(text) = panic {
             member.report_panic(job, &text);
@@ -286,9 +288,8 @@ impl Run {
             send
         };
         if let Some((value, address)) = send {
-            // The next command may be at hand, and its reply should go with this one: each request costs a
-            // broker as much as a hundred replies do.
-            if inline {
+            // Each request costs a broker as much as a hundred replies do.
+            if held {
                 member.shared.outbox.hold();
             }
             member.shared.outbox.send(Outgoing::new(

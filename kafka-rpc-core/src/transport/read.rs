@@ -96,8 +96,9 @@ pub trait GroupSink: Send + Sync {
 /// What a record led to, and may take long: a member whose thread is held up by it lets another one
 /// read on.
 pub trait Work: Send {
-    /// Does it.
-    fn run(self: Box<Self>);
+    /// Does it. `alone`: no other record came with the one that led to it, and none is at hand, so
+    /// that nothing needs to wait for `flush`.
+    fn run(self: Box<Self>, alone: bool);
 }
 
 /// A partition that was assigned.

@@ -34,6 +34,11 @@ impl Flow {
         })
     }
 
+    /// Whether one record has come so far, and is no piece.
+    pub(super) fn is_single(&self, now: impl FnOnce() -> Instant) -> bool {
+        self.records == 1 && !self.is_torn(now)
+    }
+
     /// Nothing more has come.
     pub(super) fn end(&mut self, now: impl FnOnce() -> Instant) {
         if self.records > 0 {
@@ -76,6 +81,23 @@ mod tests {
         flow.end(now);
         records(&mut flow, 1);
         assert!(!flow.is_torn(now), "single calls never wait for each other");
+    }
+
+    #[test]
+    fn a_single_record_is_one_that_nothing_came_with_and_is_no_piece() {
+        let now = Instant::now;
+        let mut flow = Flow::default();
+        assert!(!flow.is_single(now), "nothing has come");
+        records(&mut flow, 1);
+        assert!(flow.is_single(now));
+        records(&mut flow, 7);
+        assert!(!flow.is_single(now));
+        flow.end(now);
+        records(&mut flow, 1);
+        assert!(!flow.is_single(now), "its rest may be about to come");
+        flow.end(now);
+        records(&mut flow, 1);
+        assert!(flow.is_single(now));
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl Shared {
     fn live(&self, mut polls: bool) {
         while polls || self.turn.wait() {
             let mut poller = lock(&self.poller);
-            let Some(work) = poller.as_mut().and_then(|poller| poller.next(self)) else {
+            let Some((work, alone)) = poller.as_mut().and_then(|poller| poller.next(self)) else {
                 // The consumer's teardown waits for its commits, and blocks as long as the group's
                 // coordinator can't be reached.
                 drop(poller.take());
@@ -164,7 +164,7 @@ impl Shared {
             };
             drop(poller);
             let step = self.turn.begin();
-            work.run();
+            work.run(alone);
             polls = self.turn.finish(step);
         }
     }
@@ -189,8 +189,9 @@ impl Poller {
         }
     }
 
-    /// Polls until a record leads to work; `None` when the member has left or is done for.
-    fn next(&mut self, shared: &Shared) -> Option<Box<dyn Work>> {
+    /// Polls until a record leads to work, and says whether that came alone; `None` when the member
+    /// has left or is done for.
+    fn next(&mut self, shared: &Shared) -> Option<(Box<dyn Work>, bool)> {
         loop {
             // What librdkafka gave out, it won't give out again: it is handed on before anything else.
             if self.inbox.is_handed_on() {
@@ -216,9 +217,11 @@ impl Poller {
                 polled = self.poll(shared, ROUND);
             }
             match polled {
-                Polled::Nothing => {}
-                Polled::Record(None) => {}
-                Polled::Record(work) => return work,
+                Polled::Nothing | Polled::Record(None) => {}
+                Polled::Record(Some(work)) => {
+                    let alone = self.flow.is_single(Instant::now) && self.inbox.is_empty();
+                    return Some((work, alone));
+                }
                 Polled::Error(error @ KafkaError::MessageConsumptionFatal(_)) => {
                     give_up(shared, &error);
                     return None;

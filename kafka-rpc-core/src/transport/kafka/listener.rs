@@ -303,8 +303,8 @@ impl Read for Reader {
         }
         for _ in 0..BATCH {
             match self.poll(Duration::ZERO) {
-                Ok(Found::Something) => {}
-                Ok(Found::Nothing) => return More::No,
+                Ok(Found::Something) if !self.inbox.is_drained() => {}
+                Ok(_) => return More::No,
                 Err(error) => {
                     self.failed = Some(error);
                     return More::Trouble;

@@ -149,8 +149,8 @@ async fn run(
                     match sink.record(record) {
                         None => {}
                         // Others wait for this thread anyway, whatever the work is done by.
-                        Some(work) if shared.executor.has_one_thread() => work.run(),
-                        Some(work) => drop(shared.executor.spawn(async { work.run() })),
+                        Some(work) if shared.executor.has_one_thread() => work.run(false),
+                        Some(work) => drop(shared.executor.spawn(async { work.run(false) })),
                     }
                 }
                 sink.flush();

@@ -31,6 +31,8 @@ const BATCH: usize = 128;
 pub(in super::super) struct Inbox {
     alerts: Vec<Alert>,
     taken: VecDeque<Message>,
+    /// The queue was empty after what was taken last.
+    drained: bool,
     events: Arc<Queue>,
     queue: Arc<Queue>,
 }
@@ -48,6 +50,7 @@ impl Inbox {
         let inbox = Self {
             alerts: Vec::new(),
             taken: VecDeque::with_capacity(BATCH),
+            drained: false,
             events: Arc::new(Queue::consumer(consumer.client())),
             queue: Arc::new(Queue::new(consumer.client())),
         };
@@ -86,6 +89,17 @@ impl Inbox {
         self.taken.is_empty()
     }
 
+    /// Whether no record is at hand.
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.taken.is_empty() && self.queue.is_empty()
+    }
+
+    /// Whether all records that were at hand at the last look were handed on: whoever has itself
+    /// alerted hears of the next one.
+    pub(in super::super) fn is_drained(&self) -> bool {
+        self.taken.is_empty() && self.drained
+    }
+
     /// Forgets the records that weren't handed on.
     pub(in super::super) fn clear(&mut self) {
         self.taken.clear();
@@ -100,13 +114,14 @@ impl Inbox {
         visit: impl FnOnce(Incoming<'_>) -> T,
     ) -> Polled<T> {
         if self.taken.is_empty() {
+            self.drained = false;
             while !self.events.is_empty() {
                 match consumer.poll(Duration::ZERO) {
                     None => {}
                     Some(event) => return other(event, visit),
                 }
             }
-            take(&self.queue, wait, &mut self.taken);
+            self.drained = take(&self.queue, wait, &mut self.taken);
         }
         let Some(message) = self.taken.pop_front() else {
             return Polled::Nothing;
@@ -161,8 +176,8 @@ impl Alerted for Event {
     }
 }
 
-/// Takes what is there; waits so long for something.
-fn take(queue: &Queue, wait: Duration, into: &mut VecDeque<Message>) {
+/// Takes what is there; waits so long for something. Says whether that was certainly all.
+fn take(queue: &Queue, wait: Duration, into: &mut VecDeque<Message>) -> bool {
     // Librdkafka waits until it has as many as it is asked for.
     let count = if wait.is_zero() { BATCH } else { 1 };
     let mut messages = [ptr::null_mut(); BATCH];
@@ -172,6 +187,7 @@ fn take(queue: &Queue, wait: Duration, into: &mut VecDeque<Message>) {
         unsafe { rd_kafka_consume_batch_queue(queue.ptr(), wait, messages.as_mut_ptr(), count) };
     let got = usize::try_from(got).unwrap_or(0);
     into.extend(messages[..got].iter().copied().map(Message));
+    got < count
 }
 
 /// A record, or an error of a partition.
