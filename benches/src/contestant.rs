@@ -12,12 +12,13 @@ use kafka_rpc_tests::topics::Topics;
 
 use crate::measure::{Figures, Outcome, Plan};
 use crate::peers;
+use crate::rpc::METADATA;
 
 /// For a program to start, and for one to end beyond the time that it was told to run.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The contestants that are this program.
-const OWN: [&str; 4] = ["bare", "by-hand", "rpc", "rpc-throughput"];
+const OWN: [&str; 5] = ["bare", "by-hand", "rpc", METADATA, "rpc-throughput"];
 
 #[derive(Debug)]
 pub(crate) struct Contestant {

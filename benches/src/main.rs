@@ -46,8 +46,8 @@ const USAGE: &str =
 
   pairs       latency and throughput side by side with the bare librdkafka pair (the default)
                 --contestants bare,rpc  who takes part, the first being the measure; there are
-                                        bare, by-hand, rpc, rpc-throughput,
-                                        franz-go, spring and nats
+                                        bare, by-hand, rpc, rpc-metadata,
+                                        rpc-throughput, franz-go, spring and nats
                 --in-flight 1,64,1024   --blocks 15   --seconds 4   --warm-up 6   --data-bytes 64
   payloads    the same for several sizes of data
                 --sizes 64,1024,16384,262144   --in-flight 1,64   --blocks 7   --seconds 3
@@ -91,7 +91,11 @@ fn run(words: &[&str]) -> Outcome {
         ["bare", "client", ref plan @ ..] => bare::client(&Plan::parse(plan)?),
         ["by-hand", "server", ref plan @ ..] => by_hand::server(&Plan::parse(plan)?),
         ["by-hand", "client", ref plan @ ..] => by_hand::client(&Plan::parse(plan)?),
-        [name @ ("rpc" | "rpc-throughput"), side, ref plan @ ..] => side_of_rpc(name, side, plan),
+        [
+            name @ ("rpc" | rpc::METADATA | "rpc-throughput"),
+            side,
+            ref plan @ ..,
+        ] => side_of_rpc(name, side, plan),
         ["--help" | "-h" | "help"] => {
             println!("{USAGE}");
             Ok(())

@@ -28,6 +28,8 @@ struct Row {
     in_flight: usize,
     us_per_call: Estimate,
     calls_per_second: f64,
+    /// The same for calls that all ask for their metadata, each block divided by the one before it.
+    with_metadata: Estimate,
 }
 
 pub(crate) fn run(mut options: Options) -> Outcome {
@@ -44,14 +46,18 @@ pub(crate) fn run(mut options: Options) -> Outcome {
         results.blocks, results.calls_per_block,
     );
     println!(
-        "{:>10}{:>12}{:>20}{:>12}",
-        "in flight", "µs/call", "95 %", "calls/s"
+        "{:>10}{:>12}{:>20}{:>12}{:>20}",
+        "in flight", "µs/call", "95 %", "calls/s", "with metadata"
     );
     for in_flight in in_flight {
         let row = results.measure(in_flight)?;
         println!(
-            "{in_flight:>10}{:>12.3}{:>12.3} to {:.3}{:>12.0}",
-            row.us_per_call.median, row.us_per_call.low, row.us_per_call.high, row.calls_per_second,
+            "{in_flight:>10}{:>12.3}{:>12.3} to {:.3}{:>12.0}{:>18.2} ×",
+            row.us_per_call.median,
+            row.us_per_call.low,
+            row.us_per_call.high,
+            row.calls_per_second,
+            row.with_metadata.median,
         );
         results.by_in_flight.push(row);
     }
@@ -62,37 +68,40 @@ impl Results {
     fn measure(&self, in_flight: usize) -> Outcome<Row> {
         let runtime = Builder::new_current_thread().enable_time().build()?;
         let each = (self.calls_per_block / in_flight.max(1)).max(1);
-        let values: Vec<f64> = runtime.block_on(async {
+        let (plain, ratios): (Vec<f64>, Vec<f64>) = runtime.block_on(async {
             let memory = InMemory::start(in_flight)?;
             memory.broker.set_max_log_bytes(self.log_bytes);
-            let mut values = Vec::new();
-            // The first block fills the logs and is no measurement.
-            for block in 0..=self.blocks {
+            let us_per_call = async |metadata| {
                 let start = Instant::now();
-                all(&memory.probe, in_flight, each).await?;
-                let calls = (each * in_flight) as f64;
-                if block > 0 {
-                    values.push(start.elapsed().as_secs_f64() * 1e6 / calls);
-                }
+                all(&memory.probe, in_flight, each, metadata).await?;
+                Outcome::Ok(start.elapsed().as_secs_f64() * 1e6 / (each * in_flight) as f64)
+            };
+            // Fills the logs, and is no measurement.
+            us_per_call(false).await?;
+            let mut blocks = Vec::new();
+            for _ in 0..self.blocks {
+                let plain = us_per_call(false).await?;
+                blocks.push((plain, us_per_call(true).await? / plain));
             }
-            Outcome::Ok(values)
+            Outcome::Ok(blocks.into_iter().unzip())
         })?;
-        let us_per_call = bootstrap(&values);
+        let us_per_call = bootstrap(&plain);
         Ok(Row {
             in_flight,
             calls_per_second: 1e6 / us_per_call.median,
             us_per_call,
+            with_metadata: bootstrap(&ratios),
         })
     }
 }
 
 /// So many callers, each of which makes so many calls one after another.
-async fn all(probe: &ProbeClient, callers: usize, each: usize) -> Outcome {
+async fn all(probe: &ProbeClient, callers: usize, each: usize, metadata: bool) -> Outcome {
     if callers == 1 {
-        return Ok(some(probe.clone(), each).await?);
+        return Ok(some(probe.clone(), each, metadata).await?);
     }
     let callers: Vec<_> = (0..callers)
-        .map(|_| tokio::spawn(some(probe.clone(), each)))
+        .map(|_| tokio::spawn(some(probe.clone(), each, metadata)))
         .collect();
     for caller in callers {
         caller.await??;
@@ -100,9 +109,14 @@ async fn all(probe: &ProbeClient, callers: usize, each: usize) -> Outcome {
     Ok(())
 }
 
-async fn some(probe: ProbeClient, calls: usize) -> Result<(), RpcError> {
+async fn some(probe: ProbeClient, calls: usize, metadata: bool) -> Result<(), RpcError> {
     for number in 0..calls as i64 {
-        let sum = probe.add(number, 1).await?;
+        let call = probe.add(number, 1);
+        let sum = if metadata {
+            call.with_metadata().await?.value
+        } else {
+            call.await?
+        };
         assert_eq!(sum, number + 1, "the reply is the one that is due");
     }
     Ok(())

@@ -12,6 +12,9 @@ use crate::measure::{Figures, Outcome, Plan, Stopwatch};
 const COMMAND_OVERHEAD: usize = 90;
 const REPLY_OVERHEAD: usize = 64;
 
+/// The contestant whose calls all ask for their metadata.
+pub(crate) const METADATA: &str = "rpc-metadata";
+
 /// Sends data there and as much back as the plan says.
 #[kafka_rpc::service(commands = "commands", results = "results")]
 pub(crate) trait Echo {
@@ -45,7 +48,7 @@ pub(crate) fn data(plan: &Plan) -> Vec<u8> {
 /// The cluster, with the profile that a contestant's name stands for.
 pub(crate) fn kafka(name: &str, plan: &Plan) -> Outcome<Kafka> {
     let profile = match name {
-        "rpc" => Profile::Latency,
+        "rpc" | METADATA => Profile::Latency,
         "rpc-throughput" => Profile::Throughput,
         _ => return Err(format!("the contestant `{name}` isn't kafka-rpc").into()),
     };
@@ -83,7 +86,7 @@ pub(crate) fn server(name: &str, plan: &Plan) -> Outcome {
 /// Keeps a number of calls in flight on one thread, and prints what it measured.
 pub(crate) fn client(name: &str, plan: &Plan) -> Outcome {
     let start = || Stopwatch::start(plan);
-    let (figures, _) = closed_loop(options(name, plan)?, plan, start)?;
+    let (figures, _) = closed_loop(options(name, plan)?, plan, name == METADATA, start)?;
     figures.print()
 }
 
@@ -91,6 +94,7 @@ pub(crate) fn client(name: &str, plan: &Plan) -> Outcome {
 pub(crate) fn closed_loop(
     options: ClientBuilder,
     plan: &Plan,
+    metadata: bool,
     start: impl FnOnce() -> Outcome<Stopwatch>,
 ) -> Outcome<(Figures, ClientStats)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -104,7 +108,7 @@ pub(crate) fn closed_loop(
         let callers: Vec<_> = (0..plan.in_flight)
             .map(|_| {
                 let (echo, data) = (echo.clone(), data.clone());
-                tokio::spawn(caller(echo, data, Arc::clone(&stopwatch)))
+                tokio::spawn(caller(echo, data, metadata, Arc::clone(&stopwatch)))
             })
             .collect();
         for caller in callers {
@@ -120,11 +124,17 @@ pub(crate) fn closed_loop(
 async fn caller(
     echo: EchoClient,
     data: Vec<u8>,
+    metadata: bool,
     stopwatch: Arc<Mutex<Option<Stopwatch>>>,
 ) -> Result<Option<Stopwatch>, RpcError> {
     loop {
         let sent = Instant::now();
-        let reply = echo.echo(data.clone()).await?;
+        let call = echo.echo(data.clone());
+        let reply = if metadata {
+            call.with_metadata().await?.value
+        } else {
+            call.await?
+        };
         assert_eq!(reply.len(), data.len(), "the reply is the one that is due");
         let mut stopwatch = stopwatch.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *stopwatch {

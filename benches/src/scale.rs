@@ -226,7 +226,7 @@ impl Cell {
 pub(crate) fn client(name: &str, plan: &Plan, partition: &str, start_ms: &str) -> Outcome {
     let start = UNIX_EPOCH + Duration::from_millis(start_ms.parse()?);
     let options = rpc::options(name, plan)?.results_partition(partition.parse()?);
-    let (figures, stats) = rpc::closed_loop(options, plan, || {
+    let (figures, stats) = rpc::closed_loop(options, plan, false, || {
         let left = start
             .duration_since(SystemTime::now())
             .map_err(|_| "the client was not ready in time")?;
