@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use kafka_rpc_core::CallId;
-use kafka_rpc_core::codegen::{self, Arguments, WireType, decode_value};
+use kafka_rpc_core::macro_support::{self, Arguments, WireType, decode_value};
 use kafka_rpc_core::wire::{self, Command, Reply, ReplyAddress, ReplyBody, StageTimes, preflight};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -95,7 +95,7 @@ pub(crate) fn run(mut options: Options) -> Outcome {
             arguments
         },
         |bytes| {
-            let [a, b] = codegen::arguments(bytes, ["a", "b"]).ok()?;
+            let [a, b] = macro_support::arguments(bytes, ["a", "b"]).ok()?;
             Some((i64::decode(a, "a").ok()?, i64::decode(b, "b").ok()?))
         },
     )?;
@@ -108,7 +108,7 @@ pub(crate) fn run(mut options: Options) -> Outcome {
             arguments
         },
         |bytes| {
-            let [order] = codegen::arguments(bytes, ["order"]).ok()?;
+            let [order] = macro_support::arguments(bytes, ["order"]).ok()?;
             Order::decode(order, "order").ok()
         },
     )?;

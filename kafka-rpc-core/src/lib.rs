@@ -9,27 +9,26 @@
 //! Whatever fails in the framework is an [`RpcError`], with a [`Code`] and an [`Outcome`]. The front
 //! page of `kafka-rpc` says what to do about each.
 
+mod call;
 mod client;
-pub mod codegen;
 mod error;
-mod operation;
-mod park;
-mod runtime;
+pub mod macro_support;
 mod server;
 mod service;
-mod sync;
 pub mod testing;
-mod topics;
 pub mod transport;
+mod util;
 pub mod wire;
 
 pub use bytes::Bytes;
+pub use call::Context;
 pub use client::{
     Binding, Call, Client, ClientBuilder, ClientStats, MetadataCall, Reply, StageTotals, Times,
 };
 pub use error::{CallError, Code, Outcome, RpcError};
-pub use operation::Operation;
-pub use server::{Context, Ordering, Server, ServerBuilder, ServerStats};
-pub use service::{Descriptor, Dispatch, Method, Service, ServiceClient, ServiceServer};
-pub use topics::TopicSettings;
+pub use server::{Ordering, Server, ServerBuilder, ServerStats};
+pub use service::{
+    Descriptor, Dispatch, Method, Service, ServiceClient, ServiceServer, TopicSettings,
+};
+pub use util::operation::Operation;
 pub use wire::CallId;

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use crate::sync::lock;
 pub use crate::transport::memory::{Access, Fate, Faults, MemoryBroker, MemoryNode, MemoryRecord};
+use crate::util::sync::lock;
 use crate::{Client, RpcError, Server, ServiceClient, ServiceServer, TopicSettings};
 
 /// A client of `server`, which runs in this process for as long as the client lives.

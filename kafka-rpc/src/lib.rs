@@ -96,7 +96,7 @@ pub mod __private {
         pub use std::default::Default;
         pub use std::sync::Arc;
 
-        pub use kafka_rpc_core::codegen::{
+        pub use kafka_rpc_core::macro_support::{
             Answer, Arguments, Array, Deserialize, Deserializer, Failure, ResultCall, ResultType,
             RoutingKey, Serialize, Serializer, WireType, arguments, count,
         };

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use kafka_rpc::testing::MemoryBroker;
 use kafka_rpc::{CallId, Client, Code, Server, TopicSettings};
-use kafka_rpc_core::codegen::{self, Answer, Arguments, WireType, decode_value};
+use kafka_rpc_core::macro_support::{self, Answer, Arguments, WireType, decode_value};
 use kafka_rpc_core::wire::{self, Command, Reply, ReplyAddress, ReplyBody, StageTimes, preflight};
 use kafka_rpc_tests::allocations::{Count, Counting};
 use tokio::runtime::Builder;
@@ -172,7 +172,8 @@ fn pure_parts(counted: &mut Counted) {
         black_box(wire::decode(black_box(&encoded)).expect("it is sound"));
     });
     counted.operation("decode arguments", || {
-        let [a, b] = codegen::arguments(black_box(&arguments), ["a", "b"]).expect("they are sound");
+        let [a, b] =
+            macro_support::arguments(black_box(&arguments), ["a", "b"]).expect("they are sound");
         assert_eq!(i64::decode(a, "a").ok(), Some(1));
         assert_eq!(i64::decode(b, "b").ok(), Some(2));
     });

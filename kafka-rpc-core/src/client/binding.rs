@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::codegen::Arguments;
+use crate::macro_support::Arguments;
 use crate::wire::CallId;
 use crate::{CallError, Method, RpcError};
 
-use super::call::Call;
-use super::connection::Bound;
-use super::decode::{self, Decode};
-use super::send::Request;
+use crate::client::call::Call;
+use crate::client::connection::Bound;
+use crate::client::inbound::decode::{self, Decode};
+use crate::client::outbound::submit::Request;
 
 /// One service, as a client is attached to it; what a generated client holds.
 #[derive(Clone, Debug)]

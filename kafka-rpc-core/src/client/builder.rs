@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::topics::TopicSettings;
+use crate::service::topics::TopicSettings;
 use crate::transport::{Cluster, Transport, TransportError};
 use crate::wire::limits::MAX_BUDGET_MS;
 use crate::{Code, Operation, Outcome, RpcError};
 
-use super::connection::{Client, Connection};
+use crate::client::connection::{Client, Connection};
 
 /// Sets the options of a [`Client`] and connects it.
 #[must_use = "no client is connected before `connect`"]

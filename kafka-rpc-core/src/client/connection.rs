@@ -5,19 +5,19 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::sync::lock;
+use crate::service::topics::{self, Topic};
 use crate::testing::Testing;
-use crate::topics::{self, Topic};
 use crate::transport::{Alarm, Clock, Cluster, Duplicates, Listener, Producer, Transport};
+use crate::util::sync::lock;
 use crate::wire::{self, CallId};
 use crate::{Code, Descriptor, Method, Operation, Outcome, RpcError, ServiceClient};
 
-use super::binding::Binding;
-use super::builder::{ClientBuilder, Options};
-use super::company::Company;
-use super::listener::{Replies, Reports};
-use super::registry::Registry;
-use super::stats::ClientStats;
+use crate::client::binding::Binding;
+use crate::client::builder::{ClientBuilder, Options};
+use crate::client::inbound::replies::{Replies, Reports};
+use crate::client::outbound::batcher::Company;
+use crate::client::pending::Registry;
+use crate::client::stats::ClientStats;
 
 /// A connection to a cluster, from which the clients of services are attached.
 ///

@@ -7,21 +7,16 @@
 
 mod binding;
 mod builder;
-mod call;
-mod company;
+pub(crate) mod call;
 mod connection;
-mod decode;
-mod listener;
-mod metadata;
+mod inbound;
+mod outbound;
 mod pending;
-mod registry;
-mod send;
 mod stats;
-mod timing;
 
 pub use binding::Binding;
 pub use builder::ClientBuilder;
 pub use call::Call;
+pub use call::metadata::{MetadataCall, Reply, Times};
 pub use connection::Client;
-pub use metadata::{MetadataCall, Reply, Times};
 pub use stats::{ClientStats, StageTotals};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::metadata::Times;
-use super::registry::Ending;
+use crate::client::call::metadata::Times;
+use crate::client::pending::Ending;
 
 /// Counts of one client since it was connected, as they stood at one moment.
 ///

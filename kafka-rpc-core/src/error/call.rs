@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::RpcError;
+use crate::error::RpcError;
 
 /// A method that returns a `Result` failed: with its own error, or in the framework.
 #[derive(Clone, Debug)]

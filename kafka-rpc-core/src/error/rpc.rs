@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Code, Outcome};
+use crate::error::{Code, Outcome};
 
 /// A call, or the setting up of a client or server, failed in the framework.
 ///

@@ -9,14 +9,14 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tracing::info;
 
-use super::admission::{Admission, Hosted, ReplyTopic};
-use super::drain::{GroupRelay, ServerTick};
-use super::member::{Limits, Member, Shared};
-use super::outbox::{DeliveryRelay, Outbox};
-use super::schedule::Ordering;
-use super::stats::Counters;
-use super::{OwnedRuntime, Running, Server};
-use crate::topics::{self, Topic, TopicSettings};
+use crate::server::admit::judge::{Admission, Hosted, ReplyTopic};
+use crate::server::complete::outbox::{DeliveryRelay, Outbox};
+use crate::server::group::member::{Limits, Member, Shared};
+use crate::server::group::rebalance::{GroupRelay, ServerTick};
+use crate::server::observe::stats::Counters;
+use crate::server::schedule::Ordering;
+use crate::server::{OwnedRuntime, Running, Server};
+use crate::service::topics::{self, Topic, TopicSettings};
 use crate::transport::{Cluster, Duplicates, GroupOptions, Transport, TransportError};
 use crate::{Code, Operation, Outcome, RpcError, Service};
 

@@ -5,28 +5,14 @@
 //! that is in the log, its offset may be committed (`partitions`, `commit`). `drain` gains and loses
 //! partitions. `clock_offsets`, `dedupe`, `schedule` and `commit` are pure state.
 
-mod admission;
-mod arena;
+mod admit;
 mod builder;
-mod cancel;
-mod clock_offsets;
-mod commit;
-mod context;
-mod dedupe;
-mod drain;
-mod events;
-mod handling;
-mod inline;
-mod intake;
-mod member;
-mod outbox;
-mod parking;
-mod partitions;
-mod refusal;
-mod replies;
-mod run;
+mod calls;
+mod complete;
+mod execute;
+mod group;
+mod observe;
 mod schedule;
-mod stats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,15 +21,13 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tracing::info;
 
-use self::member::{Member, Shared};
+use self::group::member::{Member, Shared};
 use crate::transport::Cluster;
 use crate::{Code, Operation, Outcome, RpcError};
 
 pub use builder::ServerBuilder;
-pub use context::Context;
-pub(crate) use context::inherited;
+pub use observe::stats::ServerStats;
 pub use schedule::Ordering;
-pub use stats::ServerStats;
 
 /// How much longer than the grace period leaving a group may take.
 const LEAVE_MARGIN: Duration = Duration::from_secs(3);

@@ -8,23 +8,23 @@
 //! Sinks are called on the transport's own threads or tasks: they must not block, and they may call
 //! back into the transport.
 
-mod append;
+mod consumer;
 mod error;
 pub mod kafka;
 pub mod memory;
-mod read;
+mod producer;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use self::append::{Delivery, DeliverySink, MAX_TOKEN, Producer, Record};
-pub use self::error::{TransportError, TransportErrorKind};
-pub use self::read::{
+pub use self::consumer::{
     Assigned, GroupOptions, GroupSink, Headers, Incoming, Listener, ListenerSink, Membership,
     Release, Work,
 };
+pub use self::error::{TransportError, TransportErrorKind};
+pub use self::producer::{Delivery, DeliverySink, MAX_TOKEN, Producer, Record};
 
 /// A boxed future, since the transport is used as a trait object.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

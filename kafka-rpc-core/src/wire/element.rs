@@ -1,9 +1,9 @@
 //! Reads one element of an envelope in any format that MessagePack has for it, and says what is wrong.
 
-use super::limits::MAX_TOPIC_BYTES;
-use super::malformed::Fault;
-use super::read::{Reader, Token};
-use super::{CallId, ReplyAddress};
+use crate::wire::limits::MAX_TOPIC_BYTES;
+use crate::wire::malformed::Fault;
+use crate::wire::read::{Reader, Token};
+use crate::wire::{CallId, ReplyAddress};
 
 /// One element, to be read as the type that its place demands.
 pub(super) struct Element<'a> {

@@ -1,9 +1,9 @@
 //! Reads an envelope's elements one after the other; one that is missing reads as nil.
 
-use super::element::Element;
-use super::malformed::Fault;
-use super::read::{Reader, Token};
-use super::{CallId, PreflightError, ReplyAddress, preflight};
+use crate::wire::element::Element;
+use crate::wire::malformed::Fault;
+use crate::wire::read::{Reader, Token};
+use crate::wire::{CallId, PreflightError, ReplyAddress, preflight};
 
 pub(super) const VERSION: u8 = 1;
 pub(super) const COMMAND: u64 = 1;
@@ -256,8 +256,8 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::write;
     use super::*;
+    use crate::wire::write;
 
     /// What a read gives: its value or why there is none, and how much is left.
     fn outcome<'a, T>(

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::elements::{CANCEL, COMMAND, Elements, REPLY, VERSION};
-use super::limits::{MAX_KEY_BYTES, MAX_METHOD_BYTES};
-use super::malformed::Fault;
-use super::{CallId, Malformed, Reply, preflight, write};
+use crate::wire::elements::{CANCEL, COMMAND, Elements, REPLY, VERSION};
+use crate::wire::limits::{MAX_KEY_BYTES, MAX_METHOD_BYTES};
+use crate::wire::malformed::Fault;
+use crate::wire::{CallId, Malformed, Reply, preflight, write};
 
 /// What a record's value holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

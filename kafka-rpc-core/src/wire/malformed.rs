@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::elements::{CANCEL, Elements, REPLY};
-use super::{CallId, ReplyAddress};
 use crate::Code;
+use crate::wire::elements::{CANCEL, Elements, REPLY};
+use crate::wire::{CallId, ReplyAddress};
 
 /// A record value that can't be read, with what a server needs in order to say so.
 #[derive(Clone, Debug, PartialEq, Eq)]

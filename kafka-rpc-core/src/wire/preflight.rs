@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::limits::MAX_DEPTH;
-use super::read::Reader;
+use crate::wire::limits::MAX_DEPTH;
+use crate::wire::read::Reader;
 
 /// Why a document is refused before it is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Reads MessagePack one token at a time, within bounds, without recursion or allocation.
 
-use super::PreflightError;
+use crate::wire::PreflightError;
 
 /// One value without children, or the head of one with children.
 #[derive(Clone, Copy)]

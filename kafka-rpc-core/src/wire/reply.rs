@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::elements::{Elements, REPLY};
-use super::envelope::begin;
-use super::limits::{MAX_MESSAGE_BYTES, MAX_SERVER_BYTES};
-use super::malformed::Fault;
-use super::{CallId, write};
+use crate::wire::elements::{Elements, REPLY};
+use crate::wire::envelope::begin;
+use crate::wire::limits::{MAX_MESSAGE_BYTES, MAX_SERVER_BYTES};
+use crate::wire::malformed::Fault;
+use crate::wire::{CallId, write};
 use crate::{Code, Outcome};
 
 /// The status of a value; the numbers besides these two are those of [`Code`].

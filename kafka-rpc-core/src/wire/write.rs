@@ -1,6 +1,6 @@
 //! Writes MessagePack, each value in its shortest format.
 //!
-//! Lengths beyond 4 GiB can't be written; [`limits`](super::limits) keeps every field far below.
+//! Lengths beyond 4 GiB can't be written; [`limits`](crate::wire::limits) keeps every field far below.
 
 /// An array's head; the caller then writes so many values.
 pub(super) fn array(out: &mut Vec<u8>, count: u8) {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 
-use super::*;
+use crate::server::schedule::*;
 
 fn lane(partition: u32, key: &[u8]) -> Option<Lane> {
     Ordering::ByKey.lane(partition, Some(key))

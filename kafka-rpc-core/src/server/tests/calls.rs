@@ -1,4 +1,4 @@
-use super::*;
+use crate::server::tests::*;
 
 #[tokio::test(start_paused = true)]
 async fn answers_exactly_where_it_is_asked_to_and_commits() {
@@ -221,12 +221,12 @@ async fn a_handler_knows_its_call() {
     assert!(!context.is_cancelled());
     let inherited = context
         .clone()
-        .scope(async { crate::server::inherited().unwrap() })
+        .scope(async { crate::call::inherited().unwrap() })
         .await;
     assert_eq!(inherited.deadline, context.deadline());
     assert_eq!(
         inherited.trace,
         [("traceparent".to_owned(), b"00-1".to_vec())]
     );
-    assert!(Context::current().is_none() && crate::server::inherited().is_none());
+    assert!(Context::current().is_none() && crate::call::inherited().is_none());
 }

@@ -1,5 +1,5 @@
-use super::*;
 use crate::TopicSettings;
+use crate::server::tests::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_topic_fails_the_start_and_the_error_says_how_to_create_it() {

@@ -13,12 +13,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use crate::codegen::{Answer, Failure};
-use crate::server::{Context, Server, ServerBuilder};
-use crate::sync::lock;
+use crate::call::Context;
+use crate::macro_support::{Answer, Failure};
+use crate::server::{Server, ServerBuilder};
 use crate::transport::Clock;
 use crate::transport::memory::{MemoryBroker, MemoryNode, MemoryRecord};
 use crate::transport::sealed::Open;
+use crate::util::sync::lock;
 use crate::wire::{self, CallId, Cancel, Command, Envelope, Reply, ReplyAddress, ReplyBody};
 use crate::{Code, Descriptor, Dispatch, Method, Outcome, Service};
 

@@ -1,5 +1,5 @@
-use super::*;
-use crate::server::drain::GroupRelay;
+use crate::server::group::rebalance::GroupRelay;
+use crate::server::tests::*;
 use crate::transport::GroupSink;
 
 #[tokio::test(start_paused = true)]

@@ -5,29 +5,12 @@
 //! block, and neither may happen on an async worker or on the thread of whoever drops a handle. A
 //! handle therefore holds what its thread shares with it, and tells it to stop.
 
-mod blocking;
-mod clients;
-mod clock;
-mod defaults;
-mod effective;
-mod embedded;
-mod errors;
-mod events;
+mod admin;
+mod client;
+mod config;
+mod consumer;
 mod ffi;
-mod flow;
-mod group;
-mod handover;
-mod latch;
-mod listener;
 mod producer;
-mod profile;
-mod rebalance;
-mod reports;
-mod runner;
-mod settings;
-mod topics;
-mod turn;
-mod window;
 
 #[cfg(test)]
 mod tests;
@@ -35,12 +18,13 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use effective::{EffectiveSettings, Role};
-pub use profile::Profile;
-pub use settings::Kafka;
+pub use config::effective::{EffectiveSettings, Role};
+pub use config::profile::Profile;
+pub use config::settings::Kafka;
 
-use self::clients::Settings;
-use super::{
+use self::client::clock::SystemClock;
+use self::config::clients::Settings;
+use crate::transport::{
     BoxFuture, Clock, DeliverySink, Duplicates, GroupOptions, GroupSink, Listener, ListenerSink,
     Membership, Producer, TopicSpec, Transport, TransportError,
 };
@@ -58,7 +42,7 @@ impl KafkaTransport {
 
 impl Transport for KafkaTransport {
     fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(clock::SystemClock)
+        Arc::new(SystemClock)
     }
 
     fn describe(&self) -> String {
@@ -70,7 +54,7 @@ impl Transport for KafkaTransport {
         duplicates: Duplicates,
         sink: Arc<dyn DeliverySink>,
     ) -> BoxFuture<Result<Arc<dyn Producer>, TransportError>> {
-        producer::open(&self.settings, duplicates, sink)
+        producer::handle::open(&self.settings, duplicates, sink)
     }
 
     fn listen(
@@ -79,7 +63,7 @@ impl Transport for KafkaTransport {
         partition: u32,
         sink: Arc<dyn ListenerSink>,
     ) -> BoxFuture<Result<Box<dyn Listener>, TransportError>> {
-        listener::open(&self.settings, topic, partition, sink)
+        consumer::listener::open(&self.settings, topic, partition, sink)
     }
 
     fn join(
@@ -87,7 +71,7 @@ impl Transport for KafkaTransport {
         options: GroupOptions,
         sink: Arc<dyn GroupSink>,
     ) -> BoxFuture<Result<Arc<dyn Membership>, TransportError>> {
-        group::join(&self.settings, options, sink)
+        consumer::group::join(&self.settings, options, sink)
     }
 
     fn partitions(
@@ -95,7 +79,7 @@ impl Transport for KafkaTransport {
         topic: &str,
         patience: Duration,
     ) -> BoxFuture<Result<Option<u32>, TransportError>> {
-        topics::partitions(&self.settings, topic, patience)
+        admin::topics::partitions(&self.settings, topic, patience)
     }
 
     fn ends(
@@ -104,10 +88,10 @@ impl Transport for KafkaTransport {
         partitions: u32,
         patience: Duration,
     ) -> BoxFuture<Vec<Option<i64>>> {
-        topics::ends(&self.settings, topic, partitions, patience)
+        admin::topics::ends(&self.settings, topic, partitions, patience)
     }
 
     fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>> {
-        topics::create(&self.settings, topic)
+        admin::topics::create(&self.settings, topic)
     }
 }

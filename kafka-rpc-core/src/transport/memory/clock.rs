@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::node::Node;
-use super::runtime::{Executor, Task};
-use super::state::Shared;
-use crate::sync::lock;
+use crate::transport::memory::node::Node;
+use crate::transport::memory::runtime::{Executor, Task};
+use crate::transport::memory::state::Shared;
 use crate::transport::{Alarm, Clock, Tick};
+use crate::util::sync::lock;
 
 pub(super) struct MemoryClock {
     pub(super) shared: Arc<Shared>,

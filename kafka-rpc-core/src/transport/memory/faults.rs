@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::state::Shared;
+use crate::transport::memory::state::Shared;
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// What becomes of a record that is produced, other than being stored and acknowledged.
@@ -34,8 +34,8 @@ pub enum Access {
     Group,
 }
 
-/// Faults of topics: see [`MemoryBroker::faults`](super::MemoryBroker::faults). Faults of single
-/// processes are at [`MemoryNode`](super::MemoryNode).
+/// Faults of topics: see [`MemoryBroker::faults`](crate::transport::memory::MemoryBroker::faults). Faults of single
+/// processes are at [`MemoryNode`](crate::transport::memory::MemoryNode).
 ///
 /// Every method with a topic fails with [`TransportErrorKind::UnknownTopic`] if there is no such
 /// topic or partition.
@@ -72,7 +72,8 @@ impl Faults {
     /// # Errors
     /// There is no such topic.
     pub fn hold(&self, topic: &str) -> Result<(), TransportError> {
-        self.0.on_topic(topic, super::log::Topic::hold)
+        self.0
+            .on_topic(topic, crate::transport::memory::log::Topic::hold)
     }
 
     /// Shows the next `count` records of one partition of a held topic.
@@ -94,7 +95,8 @@ impl Faults {
     /// # Errors
     /// There is no such topic.
     pub fn release(&self, topic: &str) -> Result<(), TransportError> {
-        self.0.on_topic(topic, super::log::Topic::release)
+        self.0
+            .on_topic(topic, crate::transport::memory::log::Topic::release)
     }
 
     /// Deletes the records of a partition below offset `before`, as retention does.

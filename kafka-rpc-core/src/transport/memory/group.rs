@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::balance::{Claim, MemberId, plan};
-use super::log::Topic;
-use super::member::{Event, Member, Phase};
-use super::node::Node;
+use crate::transport::memory::balance::{Claim, MemberId, plan};
+use crate::transport::memory::log::Topic;
+use crate::transport::memory::member::{Event, Member, Phase};
+use crate::transport::memory::node::Node;
 use crate::transport::{Assigned, TransportError, TransportErrorKind};
 
 #[derive(Default)]

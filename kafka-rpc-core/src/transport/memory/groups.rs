@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::balance::MemberId;
-use super::faults::Access;
-use super::group::Group;
-use super::log::Topic;
-use super::member::{Member, Phase};
-use super::node::Node;
-use super::state::{Shared, State, refusal, unknown_topic, unreachable};
 use crate::transport::TransportError;
+use crate::transport::memory::balance::MemberId;
+use crate::transport::memory::faults::Access;
+use crate::transport::memory::group::Group;
+use crate::transport::memory::log::Topic;
+use crate::transport::memory::member::{Member, Phase};
+use crate::transport::memory::node::Node;
+use crate::transport::memory::state::{Shared, State, refusal, unknown_topic, unreachable};
 
 /// How long a member that isn't heard of keeps its partitions.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(6);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::node::Node;
-use super::record::Batch;
-use super::runtime::Task;
-use super::state::{Shared, State};
+use crate::transport::memory::node::Node;
+use crate::transport::memory::record::Batch;
+use crate::transport::memory::runtime::Task;
+use crate::transport::memory::state::{Shared, State};
 use crate::transport::{Listener, ListenerSink, TransportError, TransportErrorKind};
 
 /// Where a listener is.
@@ -119,9 +119,9 @@ impl MemoryListener {
         state.link(node).tasks.add(&wake);
         let found = state.readable(node, topic, partition)?;
         let incarnation = found.incarnation;
-        let log = found
-            .partition_mut(partition)
-            .ok_or_else(|| super::state::unknown_topic(topic, Some(partition)))?;
+        let log = found.partition_mut(partition).ok_or_else(|| {
+            crate::transport::memory::state::unknown_topic(topic, Some(partition))
+        })?;
         log.readers.add(&wake);
         let cursor = Cursor {
             topic: topic.to_owned(),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 
 use tokio::sync::Notify;
 
-use super::faults::Fate;
-use super::record::{self, Batch, MemoryRecord, Parts, Stored};
+use crate::transport::memory::faults::Fate;
+use crate::transport::memory::record::{self, Batch, MemoryRecord, Parts, Stored};
 
 /// What one stored record costs besides its bytes, for the limit on the log.
 const RECORD_OVERHEAD: usize = 128;

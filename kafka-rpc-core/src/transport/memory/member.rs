@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::node::Node;
-use super::runtime::Task;
+use crate::transport::memory::node::Node;
+use crate::transport::memory::runtime::Task;
 use crate::transport::{Assigned, TransportError, TransportErrorKind};
 
 /// What a member is told.

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
-use super::groups::Place;
-use super::listener::give_way;
-use super::member::{Event, Member, Phase};
-use super::node::Node;
-use super::record::Batch;
-use super::state::{Shared, State};
+use crate::transport::memory::groups::Place;
+use crate::transport::memory::listener::give_way;
+use crate::transport::memory::member::{Event, Member, Phase};
+use crate::transport::memory::node::Node;
+use crate::transport::memory::record::Batch;
+use crate::transport::memory::state::{Shared, State};
 use crate::transport::{BoxFuture, GroupOptions, GroupSink, Membership, Release, TransportError};
 
 enum Step {

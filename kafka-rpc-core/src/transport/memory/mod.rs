@@ -32,7 +32,7 @@ pub use self::node::MemoryNode;
 pub use self::record::MemoryRecord;
 use self::runtime::Executor;
 use self::state::Shared;
-use super::{Cluster, Transport, TransportError, sealed};
+use crate::transport::{Cluster, Transport, TransportError, sealed};
 
 /// A broker in memory, for tests: clients and servers connect to it as they do to Kafka.
 ///

@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use super::faults::Fate;
-use super::log::Wakers;
-use super::producer::Ticket;
-use super::record::MemoryRecord;
-use super::state::Shared;
-use super::transport::MemoryTransport;
+use crate::transport::memory::faults::Fate;
+use crate::transport::memory::log::Wakers;
+use crate::transport::memory::producer::Ticket;
+use crate::transport::memory::record::MemoryRecord;
+use crate::transport::memory::state::Shared;
+use crate::transport::memory::transport::MemoryTransport;
 use crate::transport::{Cluster, Transport, TransportError, sealed};
 
 /// What everything that belongs to one process looks at. Written under the broker's lock.
@@ -82,7 +82,7 @@ pub(super) struct Waiting {
     pub(super) record: MemoryRecord,
 }
 
-/// One process connected to a [`MemoryBroker`](super::MemoryBroker): clients and servers that are
+/// One process connected to a [`MemoryBroker`](crate::transport::memory::MemoryBroker): clients and servers that are
 /// made on it share its clock and its faults.
 ///
 /// Faults reach what the process does with the broker and its timers. Code that runs in it, such as

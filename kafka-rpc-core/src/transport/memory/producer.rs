@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::coop::consume_budget;
 
-use super::node::Node;
-use super::state::Shared;
-use crate::sync::lock;
+use crate::transport::memory::node::Node;
+use crate::transport::memory::state::Shared;
 use crate::transport::{
     BoxFuture, Delivery, DeliverySink, Producer, Record, TransportError, TransportErrorKind,
 };
+use crate::util::sync::lock;
 
 /// What became of records, on its way to the sink.
 ///

@@ -18,7 +18,7 @@ const KEEP_BYTES: usize = 1 << 20;
 
 type Header = (String, Vec<u8>);
 
-/// A record as it is stored in a [`MemoryBroker`](super::MemoryBroker).
+/// A record as it is stored in a [`MemoryBroker`](crate::transport::memory::MemoryBroker).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct MemoryRecord {
     /// The key.

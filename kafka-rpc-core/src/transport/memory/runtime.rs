@@ -8,8 +8,8 @@ use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, Timeout};
 
-use crate::runtime::is_within;
 use crate::transport::{TransportError, TransportErrorKind};
+use crate::util::runtime::is_within;
 
 /// The wall time of every new broker, so that two runs of one simulation see the same timestamps.
 const WALL_START_US: i64 = 1_700_000_000_000_000;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::faults::{Access, Fate};
-use super::log::Topic;
-use super::node::{Node, Waiting};
-use super::producer::Reports;
-use super::record::Parts;
-use super::state::{State, refusal, unknown_topic};
+use crate::transport::memory::faults::{Access, Fate};
+use crate::transport::memory::log::Topic;
+use crate::transport::memory::node::{Node, Waiting};
+use crate::transport::memory::producer::Reports;
+use crate::transport::memory::record::Parts;
+use crate::transport::memory::state::{State, refusal, unknown_topic};
 use crate::transport::{Delivery, Record, TransportError, TransportErrorKind};
 
 /// How many records of one node wait while it isn't connected; librdkafka's default.

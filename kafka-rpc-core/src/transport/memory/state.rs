@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::balance::MemberId;
-use super::faults::Access;
-use super::group::Group;
-use super::log::{Partition, Topic};
-use super::node::{Link, Node};
-use super::record::Parts;
-use super::runtime::Executor;
-use crate::sync::lock;
+use crate::transport::memory::balance::MemberId;
+use crate::transport::memory::faults::Access;
+use crate::transport::memory::group::Group;
+use crate::transport::memory::log::{Partition, Topic};
+use crate::transport::memory::node::{Link, Node};
+use crate::transport::memory::record::Parts;
+use crate::transport::memory::runtime::Executor;
 use crate::transport::{TransportError, TransportErrorKind};
+use crate::util::sync::lock;
 
 pub(super) fn unknown_topic(topic: &str, partition: Option<u32>) -> TransportError {
     let message = match partition {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::MemoryClock;
-use super::faults::Access;
-use super::listener::MemoryListener;
-use super::membership::MemoryMembership;
-use super::node::{MemoryNode, Node};
-use super::producer::MemoryProducer;
-use super::state::Shared;
+use crate::transport::memory::clock::MemoryClock;
+use crate::transport::memory::faults::Access;
+use crate::transport::memory::listener::MemoryListener;
+use crate::transport::memory::membership::MemoryMembership;
+use crate::transport::memory::node::{MemoryNode, Node};
+use crate::transport::memory::producer::MemoryProducer;
+use crate::transport::memory::state::Shared;
 use crate::transport::{
     BoxFuture, Clock, DeliverySink, Duplicates, GroupOptions, GroupSink, Listener, ListenerSink,
     Membership, Producer, TopicSpec, Transport, TransportError,

@@ -1,11 +1,11 @@
 //! The only unsafe code: what librdkafka offers and its safe wrapper doesn't.
 #![allow(unsafe_code)]
 
-mod heard;
-mod inbox;
+mod delivery_event;
+mod producer;
 mod queue;
+mod record_queue;
 mod scheduling;
-mod sender;
 
 use std::ffi::CStr;
 
@@ -17,11 +17,11 @@ use rdkafka::bindings::{
 use rdkafka::client::Client;
 use rdkafka::message::BorrowedMessage;
 
-pub(super) use heard::{Failure, Report};
-pub(super) use inbox::{Inbox, Polled, poll_events};
+pub(super) use delivery_event::{Failure, Report};
+pub(super) use producer::Sender;
 pub(super) use queue::{Alerted, Queue};
+pub(super) use record_queue::{Inbox, Polled, poll_events};
 pub(super) use scheduling::patiently;
-pub(super) use sender::Sender;
 
 /// Whether a record whose delivery ended with an error is certainly not in the log.
 pub(super) fn certainly_not_persisted(message: &BorrowedMessage<'_>) -> bool {

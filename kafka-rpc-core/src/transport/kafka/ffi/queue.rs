@@ -14,7 +14,7 @@ use rdkafka::client::Client;
 
 /// One of a client's queues. To be dropped before the client.
 #[derive(Debug)]
-pub(in super::super) struct Queue(*mut rd_kafka_queue_t);
+pub(in crate::transport::kafka) struct Queue(*mut rd_kafka_queue_t);
 
 // SAFETY: librdkafka's queues may be used, and given back, by any thread.
 unsafe impl Send for Queue {}
@@ -47,7 +47,7 @@ impl Queue {
     /// Has the records of a partition come here, until what was assigned of it is stopped. To be called
     /// before the consumer is polled after the assignment: what was read before that would come as
     /// events.
-    pub(in super::super) fn adopt<C: ClientContext>(
+    pub(in crate::transport::kafka) fn adopt<C: ClientContext>(
         &self,
         client: &Client<C>,
         topic: &str,
@@ -90,12 +90,12 @@ impl Drop for Queue {
 
 /// Is told that something came into a queue that was empty, by one of librdkafka's threads, which
 /// holds the queue's lock: it must only wake others.
-pub(in super::super) trait Alerted: Send + Sync {
+pub(in crate::transport::kafka) trait Alerted: Send + Sync {
     fn alert(&self);
 }
 
 /// Has someone alerted when something comes into a queue. To be dropped before the client.
-pub(in super::super) struct Alert {
+pub(in crate::transport::kafka) struct Alert {
     queue: Arc<Queue>,
     /// What the queue's callback is given; boxed, so that it stays where it is.
     _target: Box<Arc<dyn Alerted>>,

@@ -10,7 +10,7 @@
 /// Calls `make`, whose threads wait for their turn. A policy other than the default is left as it is:
 /// somebody has chosen it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(in super::super) fn patiently<T>(make: impl FnOnce() -> T) -> T {
+pub(in crate::transport::kafka) fn patiently<T>(make: impl FnOnce() -> T) -> T {
     // Threads inherit the policy of those that start them.
     let _changed = change(libc::SCHED_OTHER, libc::SCHED_BATCH).then_some(Restore);
     make()
@@ -18,7 +18,7 @@ pub(in super::super) fn patiently<T>(make: impl FnOnce() -> T) -> T {
 
 /// Calls `make`.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(in super::super) fn patiently<T>(make: impl FnOnce() -> T) -> T {
+pub(in crate::transport::kafka) fn patiently<T>(make: impl FnOnce() -> T) -> T {
     make()
 }
 

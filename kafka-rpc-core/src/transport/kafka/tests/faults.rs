@@ -1,5 +1,5 @@
-use super::*;
 use crate::transport::GroupOptions;
+use crate::transport::kafka::tests::*;
 
 #[test]
 fn a_member_that_the_group_gave_up_hears_that_it_has_lost_its_partitions() {

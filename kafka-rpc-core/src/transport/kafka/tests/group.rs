@@ -1,4 +1,4 @@
-use super::*;
+use crate::transport::kafka::tests::*;
 use crate::transport::{GroupOptions, Membership, TransportErrorKind as Kind};
 
 fn options(topic: &str) -> GroupOptions {

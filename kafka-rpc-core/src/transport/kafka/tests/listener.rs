@@ -1,7 +1,7 @@
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::*;
 use crate::transport::TransportErrorKind as Kind;
+use crate::transport::kafka::tests::*;
 
 #[test]
 fn a_ready_listener_misses_nothing() {
@@ -78,7 +78,7 @@ fn deleted_records_are_a_gap_and_the_rest_is_read() {
     let (producer, heard) = bed.producer();
     // Small batches, so that the listener is still busy with the first when the others go.
     let (slow, listened) = recorder();
-    let gate = Arc::new(super::super::latch::Latch::default());
+    let gate = Arc::new(crate::transport::kafka::client::latch::Latch::default());
     let sink = Arc::new(Slow {
         recorder: slow,
         gate: Arc::clone(&gate),
@@ -106,7 +106,7 @@ fn deleted_records_are_a_gap_and_the_rest_is_read() {
 
 struct Slow {
     recorder: Arc<Recorder>,
-    gate: Arc<super::super::latch::Latch>,
+    gate: Arc<crate::transport::kafka::client::latch::Latch>,
 }
 
 impl ListenerSink for Slow {

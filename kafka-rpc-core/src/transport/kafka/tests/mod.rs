@@ -16,15 +16,15 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 
-use super::Kafka;
-use super::clock::SystemClock;
-use crate::park::block_on;
-use crate::sync::lock;
+use crate::transport::kafka::Kafka;
+use crate::transport::kafka::client::clock::SystemClock;
 use crate::transport::sealed::Open;
 use crate::transport::{
     Assigned, Clock, Delivery, DeliverySink, Duplicates, GroupSink, Incoming, ListenerSink,
     Producer, Record, Release, TopicSpec, Transport, TransportError, Work,
 };
+use crate::util::park::block_on;
+use crate::util::sync::lock;
 
 /// How long a test waits for what must come.
 const SOON: Duration = Duration::from_secs(30);

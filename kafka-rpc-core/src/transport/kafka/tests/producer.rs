@@ -1,5 +1,5 @@
-use super::*;
 use crate::transport::TransportErrorKind as Kind;
+use crate::transport::kafka::tests::*;
 
 #[test]
 fn a_record_arrives_with_everything_that_it_carries() {

@@ -1,4 +1,4 @@
-use super::*;
+use crate::transport::kafka::tests::*;
 use crate::transport::kafka::{Profile, Role};
 use crate::transport::{GroupOptions, TransportErrorKind as Kind};
 

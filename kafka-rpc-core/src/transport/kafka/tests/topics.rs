@@ -1,7 +1,7 @@
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use super::*;
 use crate::transport::TransportErrorKind as Kind;
+use crate::transport::kafka::tests::*;
 
 #[test]
 fn a_topic_is_counted_and_a_missing_one_is_not_created() {

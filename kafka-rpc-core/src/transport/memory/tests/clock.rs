@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::*;
+use crate::transport::memory::tests::*;
 use crate::transport::{Clock, Tick};
 
 /// Writes down how many milliseconds after its making it was called, and asks for what it is given.

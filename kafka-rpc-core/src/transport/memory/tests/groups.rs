@@ -1,8 +1,8 @@
 //! Consumer groups.
 
-use super::*;
 use crate::transport::TransportErrorKind;
 use crate::transport::memory::Access;
+use crate::transport::memory::tests::*;
 
 #[tokio::test(start_paused = true)]
 async fn starts_at_the_earliest_record_and_says_where_the_end_was() {

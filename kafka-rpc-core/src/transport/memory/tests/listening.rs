@@ -1,8 +1,8 @@
 //! Listening without a group.
 
-use super::*;
 use crate::transport::TransportErrorKind;
 use crate::transport::memory::Access;
+use crate::transport::memory::tests::*;
 
 #[tokio::test(start_paused = true)]
 async fn hears_everything_from_the_moment_it_is_ready_and_nothing_before() {

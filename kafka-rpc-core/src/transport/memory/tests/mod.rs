@@ -12,13 +12,13 @@ mod whole;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{MemoryBroker, MemoryNode, MemoryRecord};
-use crate::sync::lock;
+use crate::transport::memory::{MemoryBroker, MemoryNode, MemoryRecord};
+use crate::transport::sealed::Open;
 use crate::transport::{
     Assigned, Delivery, DeliverySink, Duplicates, GroupOptions, GroupSink, Incoming, Listener,
     ListenerSink, Membership, Producer, Record, Release, Transport, TransportError, Work,
-    sealed::Open,
 };
+use crate::util::sync::lock;
 
 /// Writes down what it is told, in words, whatever kind of sink it is used as.
 #[derive(Default)]
@@ -201,7 +201,7 @@ fn alive() -> usize {
 
 #[test]
 fn works_without_a_runtime() {
-    use crate::park::block_on;
+    use crate::util::park::block_on;
     let broker = broker("t", 1);
     let told = Told::new();
     let node = broker.main_node();

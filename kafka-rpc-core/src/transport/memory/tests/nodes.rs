@@ -1,8 +1,8 @@
 //! Processes that freeze, crash, and are cut off.
 
-use super::*;
 use crate::transport::TransportErrorKind;
 use crate::transport::memory::Fate;
+use crate::transport::memory::tests::*;
 
 #[tokio::test(start_paused = true)]
 async fn after_a_crash_another_member_takes_over_when_the_session_ends() {

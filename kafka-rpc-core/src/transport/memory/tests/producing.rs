@@ -1,7 +1,7 @@
 //! Producing, and the outcomes of records.
 
-use super::*;
 use crate::transport::TransportErrorKind;
+use crate::transport::memory::tests::*;
 use crate::transport::memory::{Access, Fate};
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::*;
+use crate::transport::memory::tests::*;
 
 /// A busy minute with every kind of event; what everybody was told.
 async fn scenario() -> Vec<Vec<String>> {

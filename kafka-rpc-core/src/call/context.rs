@@ -1,0 +1,249 @@
+//! What a handler can know of the call that it serves, without a parameter for it.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::transport::Clock;
+use crate::util::sync::lock;
+use crate::wire::CallId;
+
+tokio::task_local! {
+    static CURRENT: Context;
+}
+
+/// The call that is being served.
+///
+/// It is there within a handler and everything that the handler awaits. A task that the handler
+/// spawns has it only if it is taken along:
+///
+/// ```
+/// # use kafka_rpc_core::Context;
+/// # async fn handler() {
+/// if let Some(context) = Context::current() {
+///     tokio::spawn(context.scope(async {
+///         assert!(Context::current().is_some());
+///     }));
+/// }
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+/// What a [`Context`] shares with the run time.
+pub(crate) struct Inner {
+    pub(crate) call_id: CallId,
+    pub(crate) service: &'static str,
+    pub(crate) method: &'static str,
+    pub(crate) attempt: u32,
+    pub(crate) key: Option<Bytes>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) deadline: Instant,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) interrupt: Interrupt,
+}
+
+impl Context {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The call that this task serves; `None` outside of a handler.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Self::clone).ok()
+    }
+
+    /// Runs `future` with this as its [`current`](Self::current) context.
+    pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, future)
+    }
+
+    /// Calls `run` with this as its current context.
+    pub(crate) fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self.clone(), run)
+    }
+
+    /// When the handler will be stopped: the call's deadline, as far as the server can tell the age of
+    /// the command. A moment of the transport's clock: on the broker in memory that is tokio's, paused
+    /// or not.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.0.deadline
+    }
+
+    /// How long it is until the [`deadline`](Self::deadline).
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        self.0
+            .deadline
+            .saturating_duration_since(self.0.clock.now())
+    }
+
+    /// The call's id, the same for all its attempts.
+    #[must_use]
+    pub fn call_id(&self) -> CallId {
+        self.0.call_id
+    }
+
+    /// Which attempt of the call this is, from 1, as the caller says. Clients make only one yet.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt
+    }
+
+    /// The service's name on the wire.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        self.0.service
+    }
+
+    /// The method's name on the wire.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        self.0.method
+    }
+
+    /// The call's key, if it has one.
+    #[must_use]
+    pub fn key(&self) -> Option<&[u8]> {
+        self.0.key.as_deref()
+    }
+
+    /// The first header with this name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers()
+            .find_map(|(other, value)| (other == name).then_some(value))
+    }
+
+    /// The command's headers, in order. Nobody vouches for them but the caller.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    /// Whether the handler was stopped: the caller gave up, the deadline passed, or the server had
+    /// to let the call go. For work that the handler left behind in tasks of its own.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.interrupt.reason().is_some()
+    }
+
+    /// Done when [`is_cancelled`](Self::is_cancelled) is true; never, if the handler ends by itself.
+    pub async fn cancelled(&self) {
+        let notified = self.0.interrupt.detached.notified();
+        let mut notified = std::pin::pin!(notified);
+        // Registered before the look, so that an interrupt in between isn't missed.
+        notified.as_mut().enable();
+        if !self.is_cancelled() {
+            notified.await;
+        }
+    }
+
+    pub(crate) fn interrupt(&self) -> &Interrupt {
+        &self.0.interrupt
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither keys nor header values reach a log.
+        f.debug_struct("Context")
+            .field("call_id", &self.0.call_id)
+            .field("service", &self.0.service)
+            .field("method", &self.0.method)
+            .field("attempt", &self.0.attempt)
+            .field("deadline", &self.0.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a call made within a handler takes over from the call that is served.
+#[derive(Debug)]
+pub(crate) struct Inherited {
+    /// No call within lives longer.
+    pub(crate) deadline: Instant,
+    /// `traceparent` and `tracestate`, as they came.
+    pub(crate) trace: Vec<(String, Vec<u8>)>,
+}
+
+/// What the current task's calls inherit; `None` outside of a handler.
+pub(crate) fn inherited() -> Option<Inherited> {
+    CURRENT
+        .try_with(|context| Inherited {
+            deadline: context.deadline(),
+            trace: context
+                .0
+                .headers
+                .iter()
+                .filter(|(name, _)| matches!(name.as_str(), "traceparent" | "tracestate"))
+                .cloned()
+                .collect(),
+        })
+        .ok()
+}
+
+/// Why a handler was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Reason {
+    /// The call's deadline passed.
+    Deadline = 1,
+    /// The caller gave up.
+    Cancelled = 2,
+    /// The partition was taken away, or the runtime ended.
+    Abandoned = 3,
+}
+
+/// Stops a handler from outside: wakes its task, which then drops it.
+#[derive(Default)]
+pub(crate) struct Interrupt {
+    reason: AtomicU8,
+    task: Mutex<Option<Waker>>,
+    /// Those who wait in tasks of their own.
+    detached: Notify,
+}
+
+impl Interrupt {
+    /// Why the handler is to stop; `None` as long as it isn't.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        match self.reason.load(Ordering::Acquire) {
+            0 => None,
+            1 => Some(Reason::Deadline),
+            2 => Some(Reason::Cancelled),
+            _ => Some(Reason::Abandoned),
+        }
+    }
+
+    /// Stops the handler; the first reason counts.
+    pub(crate) fn fire(&self, reason: Reason) {
+        let first =
+            self.reason
+                .compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire);
+        if first.is_ok() {
+            let task = lock(&self.task).take();
+            if let Some(task) = task {
+                task.wake();
+            }
+            self.detached.notify_waiters();
+        }
+    }
+
+    /// Has this waker called when it fires. Look at [`reason`](Self::reason) only afterwards.
+    pub(crate) fn register(&self, waker: &Waker) {
+        let mut task = lock(&self.task);
+        if !task.as_ref().is_some_and(|task| task.will_wake(waker)) {
+            *task = Some(waker.clone());
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! One member of a consumer group.
+
+pub(super) mod member;
+pub(super) mod rebalance;

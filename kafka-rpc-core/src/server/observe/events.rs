@@ -1,0 +1,181 @@
+//! What an operator reads of a server, never with a payload.
+
+use std::time::{Duration, Instant};
+
+use tracing::{debug, info, warn};
+
+use crate::Code;
+use crate::transport::TransportError;
+use crate::wire::CallId;
+
+/// Something to be logged, once no lock is held: a subscriber is the user's code.
+#[derive(Debug)]
+pub(in crate::server) enum Event {
+    Assigned(Vec<u32>),
+    Revoked {
+        partitions: Vec<u32>,
+        draining: usize,
+    },
+    Lost(Vec<u32>),
+    GraceOver {
+        partitions: Vec<u32>,
+    },
+    Trouble(TransportError),
+    Malformed {
+        partition: u32,
+        offset: i64,
+        reason: String,
+        unsaid: u64,
+    },
+    Forbidden {
+        call_id: CallId,
+        topic: String,
+        partition: u32,
+        unsaid: u64,
+    },
+    Refused {
+        call_id: CallId,
+        code: Code,
+        problem: String,
+    },
+    Full {
+        unsaid: u64,
+    },
+    Expired {
+        call_id: CallId,
+        age_ms: u64,
+    },
+    Overslept {
+        call_id: CallId,
+        waited: Duration,
+    },
+    Clogged {
+        unsaid: u64,
+    },
+    Skew {
+        client: [u8; 8],
+        offset_ms: i64,
+        unsaid: u64,
+    },
+}
+
+impl Event {
+    pub(in crate::server) fn emit(self, group: &str, topic: &str) {
+        match self {
+            Self::Assigned(partitions) => {
+                info!(target: "kafka_rpc::server", group, topic, ?partitions, "partitions assigned");
+            }
+            Self::Revoked {
+                partitions,
+                draining,
+            } => {
+                info!(
+                    target: "kafka_rpc::server", group, topic, ?partitions, draining,
+                    "partitions revoked",
+                );
+            }
+            Self::Lost(partitions) => {
+                warn!(
+                    target: "kafka_rpc::server", group, topic, ?partitions,
+                    "partitions lost; another server may run their commands again",
+                );
+            }
+            Self::GraceOver { partitions } => {
+                warn!(
+                    target: "kafka_rpc::server", group, topic, ?partitions,
+                    "handlers were stopped at the end of the grace period",
+                );
+            }
+            Self::Trouble(error) => {
+                warn!(target: "kafka_rpc::server", group, topic, %error, "the group member is in trouble");
+            }
+            Self::Malformed {
+                partition,
+                offset,
+                reason,
+                unsaid,
+            } => {
+                warn!(
+                    target: "kafka_rpc::server", group, topic, partition, offset, reason, unsaid,
+                    "a record is no envelope",
+                );
+            }
+            Self::Forbidden {
+                call_id,
+                topic: reply_topic,
+                partition: reply_partition,
+                unsaid,
+            } => {
+                warn!(
+                    target: "kafka_rpc::server", group, topic, %call_id, reply_topic,
+                    reply_partition, unsaid,
+                    "a command wants its reply where none may be sent, and was not run; the \
+                     builder's `allow_reply_topic` allows a topic",
+                );
+            }
+            Self::Refused {
+                call_id,
+                code,
+                problem,
+            } => {
+                debug!(target: "kafka_rpc::server", group, topic, %call_id, %code, problem, "refused");
+            }
+            Self::Full { unsaid } => {
+                warn!(
+                    target: "kafka_rpc::server", group, topic, unsaid,
+                    "the server is full; the builder's `queue_limit` and `concurrency` say when",
+                );
+            }
+            Self::Expired { call_id, age_ms } => {
+                debug!(target: "kafka_rpc::server", group, topic, %call_id, age_ms, "expired");
+            }
+            Self::Overslept { call_id, waited } => {
+                debug!(
+                    target: "kafka_rpc::server", group, topic, %call_id, ?waited,
+                    "expired while it waited for its turn",
+                );
+            }
+            Self::Clogged { unsaid } => {
+                warn!(
+                    target: "kafka_rpc::server", group, topic, unsaid,
+                    "too many replies aren't in the log; no command is read until they are, or                      nobody waits for them",
+                );
+            }
+            Self::Skew {
+                client,
+                offset_ms,
+                unsaid,
+            } => {
+                let client = u64::from_be_bytes(client);
+                warn!(
+                    target: "kafka_rpc::server", group, topic, client = format_args!("{client:016x}"),
+                    offset_ms, unsaid,
+                    "a client's clock is off by more than 5 s; its calls are judged by the \
+                     estimated difference",
+                );
+            }
+        }
+    }
+}
+
+/// Lets one event of a kind through in a while, and counts the others.
+#[derive(Debug, Default)]
+pub(in crate::server) struct Throttle {
+    last: Option<Instant>,
+    unsaid: u64,
+}
+
+impl Throttle {
+    /// How many were held back since the last; `None` if this one is to be held back, too.
+    pub(in crate::server) fn pass(&mut self, now: Instant, pause: Duration) -> Option<u64> {
+        if self
+            .last
+            .is_some_and(|last| now.saturating_duration_since(last) < pause)
+        {
+            self.unsaid += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.unsaid))
+    }
+}

@@ -1,0 +1,117 @@
+//! Counts what a server does.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::Code;
+
+/// What a server has done since its start, and what it is doing; see
+/// [`Server::stats`](crate::Server::stats).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerStats {
+    /// Records that were read.
+    pub received: u64,
+    /// Handlers that were started.
+    pub started: u64,
+    /// Handlers that gave a value.
+    pub answered: u64,
+    /// Handlers that gave an error of their own.
+    pub app_errors: u64,
+    /// Commands that were dropped because nobody waited for them any more; they weren't run.
+    pub expired: u64,
+    /// Handlers that were stopped at their call's deadline.
+    pub overdue: u64,
+    /// Calls that their callers gave up, and that were stopped or not even started.
+    pub cancelled: u64,
+    /// Handlers that were stopped because their partition was taken away, or the server shut down.
+    pub abandoned: u64,
+    /// Commands that came once more, and weren't run again.
+    pub duplicates: u64,
+    /// Handlers that panicked.
+    pub panics: u64,
+    /// Records that are no envelope, or have no value. One that was answered counts as refused, too.
+    pub malformed: u64,
+    /// Records that are none of this server's business: replies, and commands of its other services
+    /// that another group reads.
+    pub foreign: u64,
+    /// Replies that couldn't be brought to the log, or not before their call's deadline.
+    pub lost_replies: u64,
+    /// Warnings of a client's clock that is off.
+    pub skew_warnings: u64,
+    /// Commands that wait for a slot, or for the one before them.
+    pub queued: u64,
+    /// Handlers that run.
+    pub running: u64,
+    refused: [u64; Code::ALL.len()],
+}
+
+impl ServerStats {
+    /// How many calls ended with this code instead of an answer of their handler's. Those of
+    /// `PermissionDenied` asked for a reply on a topic that isn't allowed, and heard nothing.
+    #[must_use]
+    pub fn refused(&self, code: Code) -> u64 {
+        self.refused[index(code)]
+    }
+}
+
+/// The live numbers behind [`ServerStats`].
+#[derive(Debug, Default)]
+pub(in crate::server) struct Counters {
+    pub(in crate::server) received: AtomicU64,
+    pub(in crate::server) started: AtomicU64,
+    pub(in crate::server) answered: AtomicU64,
+    pub(in crate::server) app_errors: AtomicU64,
+    pub(in crate::server) expired: AtomicU64,
+    pub(in crate::server) overdue: AtomicU64,
+    pub(in crate::server) cancelled: AtomicU64,
+    pub(in crate::server) abandoned: AtomicU64,
+    pub(in crate::server) duplicates: AtomicU64,
+    pub(in crate::server) panics: AtomicU64,
+    pub(in crate::server) malformed: AtomicU64,
+    pub(in crate::server) foreign: AtomicU64,
+    pub(in crate::server) lost_replies: AtomicU64,
+    pub(in crate::server) skew_warnings: AtomicU64,
+    refused: [AtomicU64; Code::ALL.len()],
+}
+
+impl Counters {
+    /// Counts a call that ended with this code.
+    pub(in crate::server) fn refuse(&self, code: Code) {
+        count(&self.refused[index(code)]);
+    }
+
+    /// The numbers now; `queued` and `running` are 0, since others know them.
+    pub(in crate::server) fn snapshot(&self) -> ServerStats {
+        ServerStats {
+            received: self.received.load(Relaxed),
+            started: self.started.load(Relaxed),
+            answered: self.answered.load(Relaxed),
+            app_errors: self.app_errors.load(Relaxed),
+            expired: self.expired.load(Relaxed),
+            overdue: self.overdue.load(Relaxed),
+            cancelled: self.cancelled.load(Relaxed),
+            abandoned: self.abandoned.load(Relaxed),
+            duplicates: self.duplicates.load(Relaxed),
+            panics: self.panics.load(Relaxed),
+            malformed: self.malformed.load(Relaxed),
+            foreign: self.foreign.load(Relaxed),
+            lost_replies: self.lost_replies.load(Relaxed),
+            skew_warnings: self.skew_warnings.load(Relaxed),
+            queued: 0,
+            running: 0,
+            refused: self.refused.each_ref().map(|refused| refused.load(Relaxed)),
+        }
+    }
+}
+
+/// Adds one.
+pub(in crate::server) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+fn index(code: Code) -> usize {
+    Code::ALL
+        .iter()
+        .position(|other| *other == code)
+        .unwrap_or_default()
+}

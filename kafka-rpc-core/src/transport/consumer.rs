@@ -1,0 +1,153 @@
+//! How records come from topics: to a listener without a group, or to a member of one.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::transport::{BoxFuture, TransportError};
+
+/// A record from a topic, borrowed from the transport's buffer.
+pub struct Incoming<'a> {
+    /// The partition that it was read from.
+    pub partition: u32,
+    /// Its offset in the partition.
+    pub offset: i64,
+    /// Its timestamp in milliseconds since the Unix epoch; 0 if it has none.
+    pub timestamp_ms: i64,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// Its value; `None` for a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Its headers, decoded only when asked for.
+    pub headers: &'a dyn Headers,
+}
+
+impl fmt::Debug for Incoming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Payloads never reach a log.
+        f.debug_struct("Incoming")
+            .field("partition", &self.partition)
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The headers of an incoming record.
+pub trait Headers {
+    /// Calls `visit` with each header that has a value, in order.
+    fn each(&self, visit: &mut dyn FnMut(&str, &[u8]));
+}
+
+/// Is told what a groupless listener reads.
+pub trait ListenerSink: Send + Sync {
+    /// A record was read.
+    fn record(&self, record: Incoming<'_>);
+
+    /// Records were lost between the last one and the next: the partition was truncated by
+    /// retention, or its topic was re-created. `lost` is how many, where the offsets tell.
+    fn gap(&self, lost: Option<u64>);
+
+    /// Something failed that the listener goes on trying to mend.
+    fn trouble(&self, error: TransportError);
+}
+
+/// A running listener. Dropping it stops it, without blocking.
+pub trait Listener: Send + Sync {}
+
+/// How to join a consumer group.
+#[derive(Clone, Debug)]
+pub struct GroupOptions {
+    /// The group's name.
+    pub group: String,
+    /// The one topic that is subscribed to.
+    pub topic: String,
+    /// A static member's name, which keeps its partitions over a quick restart.
+    pub instance: Option<String>,
+    /// How long a revocation waits for its `Release`.
+    pub revoke_patience: Duration,
+}
+
+/// Is told what a group member reads, and what it owns.
+pub trait GroupSink: Send + Sync {
+    /// These partitions are the member's from now on; called before any of their records.
+    fn assigned(&self, partitions: &[Assigned]);
+
+    /// These partitions are about to be taken away: no record of them comes after this. They are
+    /// given up when `release` is dropped, or when the member's patience ends; commits made before
+    /// that still count.
+    fn revoked(&self, partitions: &[u32], release: Release);
+
+    /// These partitions are the member's no longer; commits for them are ignored.
+    fn lost(&self, partitions: &[u32]);
+
+    /// A record was read. What this returns is to be run at once, on the same thread.
+    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>>;
+
+    /// No further record is at hand: what was held back to go with the next one is to go now. Comes
+    /// after any number of records, on the same thread.
+    fn flush(&self);
+
+    /// Nothing was waiting to be read: the member has caught up with what it has fetched.
+    fn idle(&self);
+
+    /// Something failed that the member goes on trying to mend.
+    fn trouble(&self, error: TransportError);
+}
+
+/// What a record led to, and may take long: a member whose thread is held up by it lets another one
+/// read on.
+pub trait Work: Send {
+    /// Does it. `alone`: no other record came with the one that led to it, and none is at hand, so
+    /// that nothing needs to wait for `flush`.
+    fn run(self: Box<Self>, alone: bool);
+}
+
+/// A partition that was assigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    /// The partition's number.
+    pub partition: u32,
+    /// The partition's end offset, read at assignment; `None` if it couldn't be read. A record at
+    /// or above it was certainly never handed to an earlier owner.
+    pub end: Option<i64>,
+}
+
+/// Holds a revocation open; dropping it lets the partitions go.
+pub struct Release(Option<Box<dyn FnOnce() + Send>>);
+
+impl Release {
+    /// Runs `then` when it is dropped.
+    pub fn new(then: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(then)))
+    }
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        if let Some(then) = self.0.take() {
+            then();
+        }
+    }
+}
+
+impl fmt::Debug for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Release").finish_non_exhaustive()
+    }
+}
+
+/// A member of a consumer group. Dropping it leaves the group in the background.
+pub trait Membership: Send + Sync {
+    /// Notes that everything below `next` is done; it is committed soon, without blocking.
+    fn commit(&self, partition: u32, next: i64);
+
+    /// Stops records from coming, on all partitions, until `resume`. Records that are already on
+    /// their way may still come.
+    fn pause(&self);
+
+    /// Lets records come again.
+    fn resume(&self);
+
+    /// Revokes everything (through the sink), commits, and leaves the group. Done after `patience`
+    /// at the latest.
+    fn leave(&self, patience: Duration) -> BoxFuture<()>;
+}

@@ -1,0 +1,231 @@
+//! The librdkafka configuration of each kind of client, made of the defaults and of what the user set.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+use crate::transport::kafka::admin::embedded::Embedded;
+use crate::transport::kafka::client::errors;
+use crate::transport::kafka::config::defaults;
+use crate::transport::kafka::config::defaults::Table;
+use crate::transport::kafka::config::effective::{EffectiveSettings, Role};
+use crate::transport::kafka::config::profile::Profile;
+use crate::transport::{Duplicates, GroupOptions, TransportError, TransportErrorKind};
+
+/// How much longer than a revocation waits a member may go without polling.
+const POLL_MARGIN: Duration = Duration::from_secs(60);
+
+/// The longest time without polling where a revocation doesn't need more: librdkafka's default.
+const POLL_INTERVAL: Duration = Duration::from_secs(300);
+
+/// What a [`Kafka`](crate::transport::kafka::Kafka) holds, shared by all clients that are made of it.
+#[derive(Clone)]
+pub(in crate::transport::kafka) struct Settings {
+    pub(in crate::transport::kafka) brokers: String,
+    pub(in crate::transport::kafka) profile: Profile,
+    pub(in crate::transport::kafka) values: BTreeMap<String, String>,
+    pub(in crate::transport::kafka) tls: bool,
+    pub(in crate::transport::kafka) mechanism: Option<&'static str>,
+    pub(in crate::transport::kafka) embedded: Option<Arc<Embedded>>,
+}
+
+impl Settings {
+    /// The brokers that are connected to first.
+    pub(in crate::transport::kafka) fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// The cluster within this process, if it is one.
+    pub(in crate::transport::kafka) fn embedded(&self) -> Option<&Embedded> {
+        self.embedded.as_deref()
+    }
+
+    /// How connections are secured, for messages: never a secret.
+    pub(in crate::transport::kafka) fn protocol(&self) -> String {
+        let protocol = self.security_protocol();
+        match self.mechanism() {
+            Some(mechanism) if protocol.contains("sasl") => format!("{protocol} {mechanism}"),
+            _ => protocol,
+        }
+    }
+
+    fn mechanism(&self) -> Option<&str> {
+        ["sasl.mechanism", "sasl.mechanisms"]
+            .iter()
+            .find_map(|key| self.values.get(*key).map(String::as_str))
+            .or(self.mechanism)
+    }
+
+    fn security_protocol(&self) -> String {
+        let derived = match (self.tls, self.mechanism.is_some()) {
+            (false, false) => "plaintext",
+            (true, false) => "ssl",
+            (false, true) => "sasl_plaintext",
+            (true, true) => "sasl_ssl",
+        };
+        self.values
+            .get("security.protocol")
+            .map_or_else(|| derived.to_owned(), |raw| raw.to_ascii_lowercase())
+    }
+
+    /// Looks up topics and offsets: a consumer without a group, because a producer would look its
+    /// topics up again and again.
+    pub(in crate::transport::kafka) fn metadata_client(&self) -> ClientConfig {
+        self.consumer(&[])
+    }
+
+    pub(in crate::transport::kafka) fn admin_client(&self) -> ClientConfig {
+        self.config(&[])
+    }
+
+    pub(in crate::transport::kafka) fn producer(&self, duplicates: Duplicates) -> ClientConfig {
+        let own = match duplicates {
+            Duplicates::Never => &[],
+            Duplicates::Harmless => defaults::UNORDERED_PRODUCER,
+        };
+        self.config(&[defaults::PRODUCER, self.profile.producer(), own])
+    }
+
+    pub(in crate::transport::kafka) fn listener(&self) -> ClientConfig {
+        let mut config = self.any_listener();
+        // A consumer can't be assigned anything without a group's name; nobody joins this one.
+        config.set(
+            "group.id",
+            format!("kafka-rpc-listener-{:016x}", fastrand::u64(..)),
+        );
+        config
+    }
+
+    /// Without its own name.
+    fn any_listener(&self) -> ClientConfig {
+        self.consumer(defaults::LISTENER)
+    }
+
+    /// # Errors
+    /// A revocation may take longer than the member may go without polling.
+    pub(in crate::transport::kafka) fn member(
+        &self,
+        options: &GroupOptions,
+    ) -> Result<ClientConfig, TransportError> {
+        let mut config = self.any_member();
+        config.set("group.id", &options.group);
+        if let Some(instance) = &options.instance {
+            config.set("group.instance.id", instance);
+        }
+        let needed = options.revoke_patience.saturating_add(POLL_MARGIN);
+        match config.get("max.poll.interval.ms") {
+            None => {
+                let interval = needed.max(POLL_INTERVAL).as_millis().min(86_400_000);
+                config.set("max.poll.interval.ms", interval.to_string());
+            }
+            Some(set) => {
+                let enough = set
+                    .parse()
+                    .is_ok_and(|set| Duration::from_millis(set) >= needed);
+                if !enough {
+                    return Err(TransportError::new(
+                        TransportErrorKind::Configuration,
+                        format!(
+                            "max.poll.interval.ms is {set}, but a revocation may wait for {:?} \
+                             and needs {POLL_MARGIN:?} more than that",
+                            options.revoke_patience
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(config)
+    }
+
+    /// Without what each server has of its own.
+    fn any_member(&self) -> ClientConfig {
+        self.consumer(defaults::MEMBER)
+    }
+
+    fn consumer(&self, own: Table) -> ClientConfig {
+        let embedded = match self.embedded {
+            Some(_) => defaults::EMBEDDED,
+            None => &[],
+        };
+        self.config(&[defaults::CONSUMER, own, embedded])
+    }
+
+    fn config(&self, tables: &[Table]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        for (key, value) in defaults::COMMON
+            .iter()
+            .chain(tables.iter().copied().flatten())
+        {
+            config.set(*key, *value);
+        }
+        for (key, value) in &self.values {
+            config.set(key, value);
+        }
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("security.protocol", self.security_protocol());
+        if let Some(mechanism) = self.mechanism {
+            config.set("sasl.mechanism", mechanism);
+        }
+        // What librdkafka logs is filtered by `tracing`; its debug lines cost too much for that.
+        config.set_log_level(if self.values.contains_key("debug") {
+            RDKafkaLogLevel::Debug
+        } else {
+            RDKafkaLogLevel::Info
+        });
+        config
+    }
+
+    /// What the clients of each kind have in common.
+    pub(in crate::transport::kafka) fn effective(&self) -> EffectiveSettings {
+        EffectiveSettings::new([
+            (Role::CommandProducer, self.producer(Duplicates::Never)),
+            (Role::ReplyProducer, self.producer(Duplicates::Harmless)),
+            (Role::Listener, self.any_listener()),
+            (Role::Member, self.any_member()),
+        ])
+    }
+
+    /// Finds what can be found wrong without connecting.
+    pub(in crate::transport::kafka) fn check(&self) -> Result<(), TransportError> {
+        let configuration = |message| {
+            Err(TransportError::new(
+                TransportErrorKind::Configuration,
+                message,
+            ))
+        };
+        if self.brokers.trim().is_empty() {
+            return configuration("no brokers are given to connect to".to_owned());
+        }
+        for key in self.values.keys() {
+            if let Some(reason) = defaults::refusal(key) {
+                return configuration(format!("the setting {key} can't be overridden: {reason}"));
+            }
+        }
+        let secured = self.security_protocol().contains("ssl")
+            || self
+                .mechanism()
+                .is_some_and(|mechanism| mechanism.starts_with("SCRAM"));
+        let built_in = cfg!(any(
+            feature = "ssl",
+            feature = "ssl-vendored",
+            feature = "gssapi"
+        ));
+        if secured && !built_in {
+            return configuration(format!(
+                "{} needs TLS or cryptography that this build lacks: enable the cargo feature \
+                 `ssl` or `ssl-vendored` of kafka-rpc",
+                self.protocol()
+            ));
+        }
+        for config in [self.producer(Duplicates::Never), self.listener()] {
+            config
+                .create_native_config()
+                .map_err(|error| errors::from_creation(&error))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,258 @@
+//! Reads on the runtime of those who wait for what is read, as long as that runs.
+//!
+//! Where a thread reads and then wakes a task, a reply takes two thread hops; where a task reads, it
+//! takes one, and the tasks that it wakes are on its own thread. But a runtime can be blocked by user
+//! code, or end, while others wait on plain threads. So the listener's thread watches: it reads
+//! itself while the task doesn't come to it, and without a runtime always.
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, TryLockError, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crate::transport::kafka::ffi::Alerted;
+use crate::util::sync::lock;
+
+/// How long a task may leave what came unread; at most twice as long.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// After so many looks in which nothing came the thread sleeps.
+const LOOKS: u32 = 20;
+
+/// How long the thread sleeps at most.
+const SLEEP: Duration = Duration::from_secs(1);
+
+/// How long a task that was late isn't relied on.
+const DISTRUST: Duration = Duration::from_secs(1);
+
+/// Something that is read without waiting.
+pub(in crate::transport::kafka) trait Read: Send {
+    /// Reads what is there, up to a limit, and says whether there is more.
+    fn read(&mut self) -> More;
+}
+
+/// Whether there is more to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::transport::kafka) enum More {
+    No,
+    Yes,
+    /// The thread has to see to something first.
+    Trouble,
+}
+
+/// What the thread and the task share.
+pub(in crate::transport::kafka) struct Running<R> {
+    /// Empty once the thread has ended.
+    reader: Mutex<Option<R>>,
+    task: Mutex<Option<Waker>>,
+    /// There is a task.
+    exists: AtomicBool,
+    /// The task is relied on.
+    trusted: AtomicBool,
+    /// Something came that the task hasn't looked at.
+    alerted: AtomicBool,
+    /// How often the task has looked.
+    rounds: AtomicU64,
+    sleeps: AtomicBool,
+    lock: Mutex<()>,
+    bell: Condvar,
+}
+
+impl<R: Read> Running<R> {
+    pub(in crate::transport::kafka) fn new(reader: R) -> Arc<Self> {
+        Arc::new(Self {
+            reader: Mutex::new(Some(reader)),
+            task: Mutex::default(),
+            exists: AtomicBool::new(false),
+            trusted: AtomicBool::new(false),
+            alerted: AtomicBool::new(false),
+            rounds: AtomicU64::new(0),
+            sleeps: AtomicBool::new(false),
+            lock: Mutex::default(),
+            bell: Condvar::new(),
+        })
+    }
+
+    /// The task that reads; to be spawned.
+    pub(in crate::transport::kafka) fn task(
+        self: &Arc<Self>,
+    ) -> impl Future<Output = ()> + Send + use<R>
+    where
+        R: 'static,
+    {
+        self.exists.store(true, Ordering::SeqCst);
+        self.trusted.store(true, Ordering::SeqCst);
+        Task(Arc::clone(self))
+    }
+
+    /// Changes the reader before it is read from.
+    pub(in crate::transport::kafka) fn edit(&self, change: impl FnOnce(&mut R)) {
+        if let Some(reader) = &mut *lock(&self.reader) {
+            change(reader);
+        }
+    }
+
+    /// Has the thread look again whether it is to stop.
+    pub(in crate::transport::kafka) fn ring(&self) {
+        drop(lock(&self.lock));
+        self.bell.notify_all();
+    }
+
+    /// The thread's part: `attend` is what it does while it is to read itself, or when there is trouble.
+    /// Takes the reader out at the end, to be dropped by the thread.
+    pub(in crate::transport::kafka) fn watch(
+        &self,
+        stop: impl Fn() -> bool,
+        mut attend: impl FnMut(&mut R),
+    ) {
+        let mut distrusted = None;
+        let mut looks = Looks::default();
+        while !stop() {
+            if self.trusted.load(Ordering::SeqCst) {
+                self.rest(&looks, &stop);
+                if looks.is_late(self) {
+                    self.trusted.store(false, Ordering::SeqCst);
+                }
+                continue;
+            }
+            let since = *distrusted.get_or_insert_with(Instant::now);
+            if let Some(reader) = &mut *lock(&self.reader) {
+                attend(reader);
+            }
+            if since.elapsed() >= DISTRUST && self.exists.load(Ordering::SeqCst) {
+                distrusted = None;
+                looks = Looks::default();
+                self.trusted.store(true, Ordering::SeqCst);
+                // Something may have come that nobody was told of.
+                self.alert();
+            }
+        }
+        let reader = lock(&self.reader).take();
+        drop(reader);
+        self.wake();
+    }
+
+    fn rest(&self, looks: &Looks, stop: impl Fn() -> bool) {
+        let guard = lock(&self.lock);
+        let sleeps = looks.quiet > LOOKS;
+        self.sleeps.store(sleeps, Ordering::SeqCst);
+        let come = sleeps && self.alerted.load(Ordering::SeqCst);
+        if !come && !stop() && self.trusted.load(Ordering::SeqCst) {
+            let length = if sleeps { SLEEP } else { PATIENCE };
+            drop(
+                self.bell
+                    .wait_timeout(guard, length)
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
+        }
+        self.sleeps.store(false, Ordering::SeqCst);
+    }
+
+    fn wake(&self) {
+        // Woken once the lock is let go: where cores are short the task runs at once, in place of this
+        // thread, and asks for the lock first.
+        let task = lock(&self.task).clone();
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+}
+
+/// The reader holds what alerts, and is held by what is alerted.
+impl<R: Read> Alerted for Weak<Running<R>> {
+    fn alert(&self) {
+        if let Some(running) = self.upgrade() {
+            running.alert();
+        }
+    }
+}
+
+impl<R: Read> Running<R> {
+    fn alert(&self) {
+        self.alerted.store(true, Ordering::SeqCst);
+        if self.trusted.load(Ordering::SeqCst) {
+            self.wake();
+            if self.sleeps.swap(false, Ordering::SeqCst) {
+                self.ring();
+            }
+        }
+    }
+}
+
+/// What the thread saw when it looked at the task.
+#[derive(Default)]
+struct Looks {
+    rounds: u64,
+    alerted: bool,
+    quiet: u32,
+}
+
+impl Looks {
+    /// Whether the task has not come to what was there at the last look.
+    fn is_late<R>(&mut self, running: &Running<R>) -> bool {
+        let rounds = running.rounds.load(Ordering::SeqCst);
+        let alerted = running.alerted.load(Ordering::SeqCst);
+        let same = std::mem::replace(&mut self.rounds, rounds) == rounds;
+        let before = std::mem::replace(&mut self.alerted, alerted);
+        self.quiet = if same && !alerted { self.quiet + 1 } else { 0 };
+        same && alerted && before
+    }
+}
+
+struct Task<R>(Arc<Running<R>>);
+
+impl<R: Read> Future for Task<R> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let running = &*self.0;
+        {
+            let mut task = lock(&running.task);
+            if !task
+                .as_ref()
+                .is_some_and(|task| task.will_wake(context.waker()))
+            {
+                *task = Some(context.waker().clone());
+            }
+        }
+        // Whoever has it reads it, and alerts this task when it gives it back.
+        let mut reader = match running.reader.try_lock() {
+            Ok(reader) => reader,
+            Err(TryLockError::WouldBlock) => return Poll::Pending,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        };
+        let Some(reader) = &mut *reader else {
+            return Poll::Ready(());
+        };
+        if !running.trusted.load(Ordering::SeqCst) {
+            return Poll::Pending;
+        }
+        running.rounds.fetch_add(1, Ordering::SeqCst);
+        // Before it reads: what comes meanwhile alerts again.
+        running.alerted.store(false, Ordering::SeqCst);
+        match reader.read() {
+            More::No => {}
+            More::Yes => context.waker().wake_by_ref(),
+            More::Trouble => {
+                running.trusted.store(false, Ordering::SeqCst);
+                running.ring();
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<R> Drop for Task<R> {
+    fn drop(&mut self) {
+        // Its runtime has ended, or there is nothing to be read any more.
+        self.0.exists.store(false, Ordering::SeqCst);
+        self.0.trusted.store(false, Ordering::SeqCst);
+        drop(lock(&self.0.lock));
+        self.0.bell.notify_all();
+    }
+}

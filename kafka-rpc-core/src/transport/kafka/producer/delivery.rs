@@ -1,0 +1,355 @@
+//! Hands a producer's records to its client, and hears what became of them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::statistics::Statistics;
+
+use crate::transport::kafka::client::clock::SystemClock;
+use crate::transport::kafka::client::errors;
+use crate::transport::kafka::client::events::Events;
+use crate::transport::kafka::ffi;
+use crate::transport::kafka::producer::inflight::{Lot, Refused, Windows};
+use crate::transport::kafka::producer::wakeup::{Lull, Reports};
+use crate::transport::{
+    Clock as _, Delivery, DeliverySink, Duplicates, MAX_TOKEN, Record, TransportError,
+    TransportErrorKind,
+};
+use crate::util::sync::lock;
+
+/// A batch of reports leaves its memory to the next one if it is no more than for so many.
+const SPARE_REPORTS: usize = 4_096;
+
+/// Records that go together get the time of their handing over if their own is no older than this.
+const SAME_MOMENT_MS: u64 = 10;
+
+// Tokens travel through librdkafka as pointers.
+const _: () = assert!(usize::BITS >= u64::BITS, "tokens need 64-bit pointers");
+
+pub(in crate::transport::kafka) type Connected = Arc<ffi::Sender<Deliveries>>;
+
+/// What a producer's client, its thread and its handle share.
+pub(in crate::transport::kafka) struct Shared {
+    pub(in crate::transport::kafka) events: Events,
+    pub(in crate::transport::kafka) duplicates: Duplicates,
+    pub(in crate::transport::kafka) sink: Arc<dyn DeliverySink>,
+    pub(in crate::transport::kafka) reports: Arc<Reports>,
+    pub(in crate::transport::kafka) windows: Windows,
+    /// What travelled with the records that were reported to be in the log, and not yet told.
+    pub(in crate::transport::kafka) batch: Mutex<Vec<u64>>,
+    /// The client, until the handle is closed. Clients refer to this, and this to them: the thread
+    /// takes the last one out.
+    pub(in crate::transport::kafka) slot: RwLock<Option<Connected>>,
+    /// While a client that was replaced gives up its records: why it ended.
+    pub(in crate::transport::kafka) ended: Mutex<Option<TransportError>>,
+    pub(in crate::transport::kafka) closed: AtomicBool,
+}
+
+impl Shared {
+    pub(in crate::transport::kafka) fn client(&self) -> Option<Connected> {
+        let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
+        slot.clone()
+    }
+
+    /// Hears reports for a while: as long as somebody waits for one, else what there is by now.
+    pub(in crate::transport::kafka) fn hear(
+        &self,
+        sender: &ffi::Sender<Deliveries>,
+        lull: &mut Lull,
+    ) {
+        self.reports.attend();
+        // Whoever held records back may be held up itself.
+        if lull.was_held(self.windows.is_held()) {
+            self.unhold();
+        }
+        while self.look(sender) {}
+        self.reports.rest(
+            lull,
+            || self.windows.keep_any(),
+            || self.closed.load(Ordering::Acquire),
+        );
+    }
+
+    /// Hears what one event tells, if there is one, and passes it on.
+    pub(in crate::transport::kafka) fn look(&self, sender: &ffi::Sender<Deliveries>) -> bool {
+        let heard = sender.hear(|report| self.ended(report));
+        self.tell();
+        heard
+    }
+
+    /// A record's delivery has ended.
+    fn ended(&self, report: ffi::Report) {
+        let (window, urgent, token) = unpack(report.token as u64);
+        let delivery = match report.failure {
+            None if !urgent => return lock(&self.batch).push(report.token as u64),
+            None => {
+                self.events.forget();
+                Delivery::Persisted
+            }
+            Some(failure) => {
+                let code = failure.error.rdkafka_error_code();
+                let error = errors::from_kafka("the record was not delivered", &failure.error);
+                let error = self.explain(error, code);
+                if failure.not_persisted {
+                    Delivery::NotPersisted(error)
+                } else {
+                    Delivery::Unknown(error)
+                }
+            }
+        };
+        self.sink.delivered(token, delivery);
+        self.reports.remove(1);
+        self.reported(window, 1);
+    }
+
+    /// Hands records to the client that go together.
+    fn send_all(
+        &self,
+        sender: Option<&ffi::Sender<Deliveries>>,
+        window: u16,
+        lot: &Lot<'_>,
+    ) -> Refused {
+        let Some(sender) = sender else {
+            return lot.records().map(|(_, token)| (token, closed())).collect();
+        };
+        let now = SystemClock.wall_us_at(SystemClock.now()).div_euclid(1_000);
+        // One by itself costs less.
+        let several = lot.len() > 1;
+        let alike = |record: &Record<'_>| {
+            several
+                && record.headers.is_empty()
+                && now.abs_diff(record.timestamp_ms) <= SAME_MOMENT_MS
+        };
+        let mut refused = Vec::new();
+        let mut records = lot.records().peekable();
+        loop {
+            let together = std::iter::from_fn(|| records.next_if(|(record, _)| alike(record)));
+            let together = together.map(|(record, token)| {
+                let opaque = pack(window, record.urgent, token);
+                (record.key, record.value, opaque)
+            });
+            let partition = i32::try_from(lot.partition()).unwrap_or(i32::MAX);
+            sender.produce_all(lot.topic(), partition, together, |opaque, error| {
+                let (_, _, token) = unpack(opaque as u64);
+                refused.push((token, Self::explain_refusal(sender, lot.topic(), &error)));
+            });
+            let Some((record, token)) = records.next() else {
+                return refused;
+            };
+            if let Err(error) = self.send(sender, &record, pack(window, record.urgent, token)) {
+                refused.push((token, error));
+            }
+        }
+    }
+
+    /// Hands a record to the client.
+    pub(in crate::transport::kafka) fn send(
+        &self,
+        sender: &ffi::Sender<Deliveries>,
+        record: &Record<'_>,
+        opaque: usize,
+    ) -> Result<(), TransportError> {
+        send(sender, record, opaque)
+            .map_err(|error| Self::explain_refusal(sender, record.topic, &error))
+    }
+
+    /// Why a client didn't take a record.
+    fn explain_refusal(
+        sender: &ffi::Sender<Deliveries>,
+        topic: &str,
+        error: &KafkaError,
+    ) -> TransportError {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
+            && let Some(cause) = fatal_error(sender.client())
+        {
+            return cause;
+        }
+        errors::from_kafka(&format!("can't produce to {topic}"), error)
+    }
+
+    /// Records were reported, which may let others go.
+    pub(in crate::transport::kafka) fn reported(&self, window: u16, count: usize) {
+        let sender = self.client();
+        let refused = self.windows.reported(window, count, |window, lot| {
+            self.send_all(sender.as_deref(), window, lot)
+        });
+        self.not_taken(refused);
+    }
+
+    /// Ends the holding back.
+    pub(in crate::transport::kafka) fn unhold(&self) {
+        let sender = self.client();
+        // What is heard now lets more go, and spares the thread from being woken for it.
+        if let Some(sender) = &sender {
+            while self.look(sender) {}
+        }
+        let refused = self
+            .windows
+            .unhold(|window, lot| self.send_all(sender.as_deref(), window, lot));
+        self.not_taken(refused);
+        if self.windows.keep_any() {
+            self.reports.rouse_if_resting();
+        }
+    }
+
+    /// Lets everything go that is kept back.
+    pub(in crate::transport::kafka) fn release_all(&self, sender: &ffi::Sender<Deliveries>) {
+        let refused = self
+            .windows
+            .release_all(|window, lot| self.send_all(Some(sender), window, lot));
+        self.not_taken(refused);
+    }
+
+    /// Records that were kept back were not taken in the end.
+    fn not_taken(&self, failed: Vec<(u64, TransportError)>) {
+        for (token, error) in failed {
+            self.sink.delivered(token, Delivery::NotPersisted(error));
+            self.reports.remove(1);
+        }
+    }
+
+    /// Tells the reports that were heard.
+    pub(in crate::transport::kafka) fn tell(&self) {
+        let mut heard = std::mem::take(&mut *lock(&self.batch));
+        if heard.is_empty() {
+            return;
+        }
+        self.events.forget();
+        // First what others wait for.
+        for batch in heard.chunk_by(|one, next| unpack(*one).0 == unpack(*next).0) {
+            self.reported(unpack(batch[0]).0, batch.len());
+        }
+        for one in &mut heard {
+            *one &= MAX_TOKEN;
+        }
+        self.sink.persisted(&heard);
+        self.reports.remove(heard.len() as u64);
+        // Its memory serves the next batch.
+        heard.clear();
+        let mut batch = lock(&self.batch);
+        if batch.is_empty() && heard.capacity() <= SPARE_REPORTS {
+            *batch = heard;
+        }
+    }
+
+    /// A record that a fatal error ended is only said to be purged; this says why.
+    fn explain(&self, error: TransportError, code: Option<RDKafkaErrorCode>) -> TransportError {
+        match code {
+            Some(
+                RDKafkaErrorCode::Fatal
+                | RDKafkaErrorCode::PurgeQueue
+                | RDKafkaErrorCode::PurgeInflight,
+            ) => {
+                let ended = lock(&self.ended).clone();
+                ended
+                    .or_else(|| fatal_error(self.client()?.client()))
+                    .unwrap_or(error)
+            }
+            _ => self.events.explain(error),
+        }
+    }
+}
+
+/// The context of a producer's client: hears of deliveries.
+pub(in crate::transport::kafka) struct Deliveries(pub(in crate::transport::kafka) Arc<Shared>);
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    /// Called while a client is retired: else reports are heard by [`Shared::look`].
+    fn delivery(&self, result: &DeliveryResult<'_>, token: usize) {
+        let failure = result.as_ref().err().map(|(error, message)| ffi::Failure {
+            error: error.clone(),
+            not_persisted: ffi::certainly_not_persisted(message),
+        });
+        self.0.ended(ffi::Report { token, failure });
+    }
+}
+
+/// What travels through librdkafka with a record: its window, whether its report is urgent, and its
+/// token.
+pub(in crate::transport::kafka) fn pack(window: u16, urgent: bool, token: u64) -> usize {
+    debug_assert!(token <= MAX_TOKEN, "a token of so many bits");
+    let urgent = usize::from(urgent) << 47;
+    usize::from(window) << 48 | urgent | (token & MAX_TOKEN) as usize
+}
+
+/// The inverse of [`pack`].
+fn unpack(opaque: u64) -> (u16, bool, u64) {
+    let window = (opaque >> 48) as u16;
+    (window, opaque >> 47 & 1 == 1, opaque & MAX_TOKEN)
+}
+
+pub(in crate::transport::kafka) fn closed() -> TransportError {
+    TransportError::new(TransportErrorKind::Closed, "the producer is closed")
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.events.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.events.error(error, reason);
+    }
+
+    fn stats(&self, _: Statistics) {}
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.0.events.stats_raw(statistics);
+    }
+}
+
+/// Why a client can't produce any more, if so.
+pub(in crate::transport::kafka) fn fatal_error(
+    client: &BaseProducer<Deliveries>,
+) -> Option<TransportError> {
+    let (code, reason) = client.client().fatal_error()?;
+    let doing = format!("the producer ended ({reason})");
+    Some(errors::from_code(&doing, code))
+}
+
+fn send(
+    sender: &ffi::Sender<Deliveries>,
+    record: &Record<'_>,
+    token: usize,
+) -> Result<(), KafkaError> {
+    let partition = i32::try_from(record.partition).unwrap_or(i32::MAX);
+    if record.headers.is_empty() {
+        let (key, timestamp_ms) = (record.key, record.timestamp_ms);
+        return sender.produce(
+            record.topic,
+            partition,
+            key,
+            record.value,
+            timestamp_ms,
+            token,
+        );
+    }
+    let mut message = BaseRecord::with_opaque_to(record.topic, token)
+        .partition(partition)
+        .payload(record.value)
+        .timestamp(record.timestamp_ms)
+        .headers(headers(record.headers));
+    if let Some(key) = record.key {
+        message = message.key(key);
+    }
+    sender.client().send(message).map_err(|(error, _)| error)
+}
+
+fn headers(headers: &[(String, Vec<u8>)]) -> OwnedHeaders {
+    headers.iter().fold(
+        OwnedHeaders::new_with_capacity(headers.len()),
+        |all, (key, value)| {
+            all.insert(Header {
+                key,
+                value: Some(value),
+            })
+        },
+    )
+}
