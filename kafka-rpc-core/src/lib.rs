@@ -21,14 +21,13 @@ mod util;
 pub mod wire;
 
 pub use bytes::Bytes;
-pub use call::Context;
+pub use call::{Context, Dispatch, Service};
 pub use client::{
-    Binding, Call, Client, ClientBuilder, ClientStats, MetadataCall, Reply, StageTotals, Times,
+    Binding, Call, Client, ClientBuilder, ClientStats, MetadataCall, Reply, ServiceClient,
+    ServiceServer, StageTotals, Times,
 };
 pub use error::{CallError, Code, Outcome, RpcError};
 pub use server::{Ordering, Server, ServerBuilder, ServerStats};
-pub use service::{
-    Descriptor, Dispatch, Method, Service, ServiceClient, ServiceServer, TopicSettings,
-};
+pub use service::{Descriptor, Method, TopicSettings};
 pub use util::operation::Operation;
 pub use wire::CallId;

@@ -3,16 +3,11 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use tokio::sync::Notify;
-
+use super::interrupt::Interrupt;
+use super::{Payload, Request};
 use crate::transport::Clock;
-use crate::util::sync::lock;
 use crate::wire::CallId;
 
 tokio::task_local! {
@@ -37,22 +32,23 @@ tokio::task_local! {
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
-/// What a [`Context`] shares with the run time.
-pub(crate) struct Inner {
-    pub(crate) call_id: CallId,
-    pub(crate) service: &'static str,
-    pub(crate) method: &'static str,
-    pub(crate) attempt: u32,
-    pub(crate) key: Option<Bytes>,
-    pub(crate) headers: Vec<(String, Vec<u8>)>,
-    pub(crate) deadline: Instant,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) interrupt: Interrupt,
+struct Inner {
+    /// Without its arguments, which are the handler's.
+    request: Request,
+    clock: Arc<dyn Clock>,
+    interrupt: Interrupt,
 }
 
 impl Context {
-    pub(crate) fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+    /// The context of a request that is about to be served, and the request's arguments.
+    pub(crate) fn serve(mut request: Request, clock: Arc<dyn Clock>) -> (Self, Payload) {
+        let arguments = std::mem::take(&mut request.arguments);
+        let context = Self(Arc::new(Inner {
+            request,
+            clock,
+            interrupt: Interrupt::default(),
+        }));
+        (context, arguments)
     }
 
     /// The call that this task serves; `None` outside of a handler.
@@ -76,45 +72,44 @@ impl Context {
     /// or not.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        self.0.deadline
+        self.0.request.deadline
     }
 
     /// How long it is until the [`deadline`](Self::deadline).
     #[must_use]
     pub fn time_left(&self) -> Duration {
-        self.0
-            .deadline
+        self.deadline()
             .saturating_duration_since(self.0.clock.now())
     }
 
     /// The call's id, the same for all its attempts.
     #[must_use]
     pub fn call_id(&self) -> CallId {
-        self.0.call_id
+        self.0.request.id
     }
 
     /// Which attempt of the call this is, from 1, as the caller says. Clients make only one yet.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.0.attempt
+        self.0.request.attempt
     }
 
     /// The service's name on the wire.
     #[must_use]
     pub fn service(&self) -> &'static str {
-        self.0.service
+        self.0.request.service.name
     }
 
     /// The method's name on the wire.
     #[must_use]
     pub fn method(&self) -> &'static str {
-        self.0.method
+        self.0.request.method.name
     }
 
     /// The call's key, if it has one.
     #[must_use]
     pub fn key(&self) -> Option<&[u8]> {
-        self.0.key.as_deref()
+        self.0.request.key.as_deref()
     }
 
     /// The first header with this name.
@@ -127,6 +122,7 @@ impl Context {
     /// The command's headers, in order. Nobody vouches for them but the caller.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0
+            .request
             .headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_slice()))
@@ -141,13 +137,7 @@ impl Context {
 
     /// Done when [`is_cancelled`](Self::is_cancelled) is true; never, if the handler ends by itself.
     pub async fn cancelled(&self) {
-        let notified = self.0.interrupt.detached.notified();
-        let mut notified = std::pin::pin!(notified);
-        // Registered before the look, so that an interrupt in between isn't missed.
-        notified.as_mut().enable();
-        if !self.is_cancelled() {
-            notified.await;
-        }
+        self.0.interrupt.fired().await;
     }
 
     pub(crate) fn interrupt(&self) -> &Interrupt {
@@ -159,11 +149,11 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Neither keys nor header values reach a log.
         f.debug_struct("Context")
-            .field("call_id", &self.0.call_id)
-            .field("service", &self.0.service)
-            .field("method", &self.0.method)
-            .field("attempt", &self.0.attempt)
-            .field("deadline", &self.0.deadline)
+            .field("call_id", &self.call_id())
+            .field("service", &self.service())
+            .field("method", &self.method())
+            .field("attempt", &self.attempt())
+            .field("deadline", &self.deadline())
             .finish_non_exhaustive()
     }
 }
@@ -184,6 +174,7 @@ pub(crate) fn inherited() -> Option<Inherited> {
             deadline: context.deadline(),
             trace: context
                 .0
+                .request
                 .headers
                 .iter()
                 .filter(|(name, _)| matches!(name.as_str(), "traceparent" | "tracestate"))
@@ -191,59 +182,4 @@ pub(crate) fn inherited() -> Option<Inherited> {
                 .collect(),
         })
         .ok()
-}
-
-/// Why a handler was stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Reason {
-    /// The call's deadline passed.
-    Deadline = 1,
-    /// The caller gave up.
-    Cancelled = 2,
-    /// The partition was taken away, or the runtime ended.
-    Abandoned = 3,
-}
-
-/// Stops a handler from outside: wakes its task, which then drops it.
-#[derive(Default)]
-pub(crate) struct Interrupt {
-    reason: AtomicU8,
-    task: Mutex<Option<Waker>>,
-    /// Those who wait in tasks of their own.
-    detached: Notify,
-}
-
-impl Interrupt {
-    /// Why the handler is to stop; `None` as long as it isn't.
-    pub(crate) fn reason(&self) -> Option<Reason> {
-        match self.reason.load(Ordering::Acquire) {
-            0 => None,
-            1 => Some(Reason::Deadline),
-            2 => Some(Reason::Cancelled),
-            _ => Some(Reason::Abandoned),
-        }
-    }
-
-    /// Stops the handler; the first reason counts.
-    pub(crate) fn fire(&self, reason: Reason) {
-        let first =
-            self.reason
-                .compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire);
-        if first.is_ok() {
-            let task = lock(&self.task).take();
-            if let Some(task) = task {
-                task.wake();
-            }
-            self.detached.notify_waiters();
-        }
-    }
-
-    /// Has this waker called when it fires. Look at [`reason`](Self::reason) only afterwards.
-    pub(crate) fn register(&self, waker: &Waker) {
-        let mut task = lock(&self.task);
-        if !task.as_ref().is_some_and(|task| task.will_wake(waker)) {
-            *task = Some(waker.clone());
-        }
-    }
 }

@@ -12,6 +12,7 @@ mod connection;
 mod inbound;
 mod outbound;
 mod pending;
+mod service;
 mod stats;
 
 pub use binding::Binding;
@@ -19,4 +20,5 @@ pub use builder::ClientBuilder;
 pub use call::Call;
 pub use call::metadata::{MetadataCall, Reply, Times};
 pub use connection::Client;
+pub use service::{ServiceClient, ServiceServer};
 pub use stats::{ClientStats, StageTotals};

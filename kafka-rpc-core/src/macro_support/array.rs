@@ -59,7 +59,8 @@ impl<T, const N: usize> fmt::Debug for Array<T, N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::macro_support::{Arguments, WireType, arguments};
+    use crate::call::Arguments;
+    use crate::macro_support::{WireType, arguments};
 
     #[test]
     fn a_long_array_comes_back() {

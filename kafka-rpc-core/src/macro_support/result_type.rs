@@ -1,7 +1,7 @@
 //! What a method returns where it has an error of its own.
 
+use crate::call::{Answer, Arguments, Failure};
 use crate::client::{Binding, Call};
-use crate::macro_support::{Answer, Arguments, Failure};
 use crate::{CallError, Method};
 
 /// The standard library's `Result`, under whatever alias.

@@ -2,7 +2,7 @@
 
 use rmp::Marker;
 
-use crate::macro_support::Failure;
+use crate::call::Failure;
 use crate::wire::preflight;
 
 /// Finds each named argument in a document, which is a map by name or an array in the order of
@@ -129,7 +129,8 @@ fn length(marker: Marker, rest: &mut &[u8]) -> Option<u32> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::macro_support::{Arguments, WireType};
+    use crate::call::Arguments;
+    use crate::macro_support::WireType;
 
     fn named(add: impl FnOnce(&mut Arguments), count: u32) -> Vec<u8> {
         let mut arguments = Arguments::named(count);

@@ -3,9 +3,10 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Fallible;
+use crate::call::{Answer, Arguments, Failure};
 use crate::client::{Binding, Call};
-use crate::macro_support::value::{Whole, decode, encode_into};
-use crate::macro_support::{Answer, Arguments, Failure, Fallible};
+use crate::wire::value::{Whole, decode, encode_into};
 use crate::{Method, RpcError};
 
 /// A type that crosses the wire.

@@ -1,14 +1,6 @@
-//! What the macro tells the run time of a service: its names, its methods, and how to run one.
+//! What the macro tells the run time of a service: its names and its methods.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
-
-use bytes::Bytes;
-
-use crate::client::Binding;
-use crate::macro_support::{Answer, Failure};
 
 /// The names and methods of a service, as its trait declares them.
 #[derive(Debug)]
@@ -48,7 +40,7 @@ impl Descriptor {
     /// The method with this index; called by generated code, in constants only.
     ///
     /// # Panics
-    /// There is none.
+    /// If `index` is out of range.
     #[must_use]
     pub const fn method(&self, index: usize) -> &'static Method {
         &self.methods[index]
@@ -115,59 +107,4 @@ impl Method {
         self.timeout = Some(timeout);
         self
     }
-}
-
-/// A service that a server can run; implemented by the generated `{Trait}Server`.
-pub trait Service: Send + Sync + 'static {
-    /// The service's names and methods.
-    fn descriptor(&self) -> &'static Descriptor;
-
-    /// Runs the method with this index on encoded arguments.
-    ///
-    /// Arguments are decoded within the future, so that a decode failure and a panic in a
-    /// `Deserialize` implementation are handled where the method's own are.
-    fn dispatch(&self, method: usize, arguments: Bytes) -> Dispatch;
-}
-
-/// So services of several types can be kept and served alike.
-impl<S: Service + ?Sized> Service for Box<S> {
-    fn descriptor(&self) -> &'static Descriptor {
-        (**self).descriptor()
-    }
-
-    fn dispatch(&self, method: usize, arguments: Bytes) -> Dispatch {
-        (**self).dispatch(method, arguments)
-    }
-}
-
-/// So one service can be served by several servers.
-impl<S: Service + ?Sized> Service for Arc<S> {
-    fn descriptor(&self) -> &'static Descriptor {
-        (**self).descriptor()
-    }
-
-    fn dispatch(&self, method: usize, arguments: Bytes) -> Dispatch {
-        (**self).dispatch(method, arguments)
-    }
-}
-
-/// A method at work.
-pub type Dispatch = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
-
-/// A [`Service`] with a client; implemented by the generated `{Trait}Server`.
-pub trait ServiceServer: Service {
-    /// The generated client of the same trait.
-    type Client: ServiceClient;
-}
-
-/// A client of a service; implemented by the generated `{Trait}Client`.
-pub trait ServiceClient: Sized {
-    /// The service's names and methods.
-    const DESCRIPTOR: &'static Descriptor;
-
-    /// Makes the client of what [`Client::attach`](crate::Client::attach) has bound.
-    fn from_binding(binding: Binding) -> Self;
-
-    /// What the client is bound to.
-    fn binding(&self) -> &Binding;
 }

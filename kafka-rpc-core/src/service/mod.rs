@@ -1,7 +1,7 @@
 //! What a service is called, what methods it has, and which topics it needs.
 
-pub(crate) mod descriptor;
+mod descriptor;
 pub(crate) mod topics;
 
-pub use descriptor::{Descriptor, Dispatch, Method, Service, ServiceClient, ServiceServer};
+pub use descriptor::{Descriptor, Method};
 pub use topics::TopicSettings;

@@ -16,6 +16,7 @@ mod partition;
 mod preflight;
 mod read;
 mod reply;
+pub(crate) mod value;
 mod write;
 
 pub use call_id::CallId;
@@ -26,3 +27,4 @@ pub use malformed::Malformed;
 pub use partition::{murmur2, partition_for};
 pub use preflight::{PreflightError, preflight};
 pub use reply::{Reply, ReplyBody, StageTimes};
+pub use value::decode_value;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use crate::macro_support::decode_value;
+use crate::wire::decode_value;
 use crate::wire::{self, Envelope, ReplyBody};
 use crate::{CallError, Code, Outcome, RpcError};
 

@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::call::inherited;
-use crate::macro_support::{Arguments, ROOM};
+use crate::call::{Arguments, Payload};
 use crate::transport::Record;
 use crate::wire::{self, CallId, Command, ReplyAddress, limits};
 use crate::{Code, Method, Outcome, RpcError};
@@ -19,8 +19,7 @@ use crate::client::pending::{Awaits, Refusal};
 pub(in crate::client) struct Request {
     bound: Arc<Bound>,
     method: &'static Method,
-    /// The arguments, with room around them for the rest of the command.
-    buffer: Result<Vec<u8>, String>,
+    arguments: Result<Payload, String>,
     pub(in crate::client) timeout: Option<Duration>,
     pub(in crate::client) key: Option<Vec<u8>>,
     extras: Option<Box<Extras>>,
@@ -49,11 +48,11 @@ impl Request {
         arguments: Arguments,
         key: Option<Vec<u8>>,
     ) -> Self {
-        let (buffer, encoding) = arguments.finish();
+        let (arguments, encoding) = arguments.finish();
         Self {
             bound,
             method,
-            buffer,
+            arguments,
             timeout: None,
             key,
             extras: None,
@@ -157,10 +156,11 @@ impl Request {
     /// The command, which is what the buffer holds from the returned place on.
     fn encode(&mut self, id: CallId, timeout: Duration) -> Result<(Vec<u8>, usize), RpcError> {
         let began = self.timing.is_some().then(Instant::now);
-        let mut buffer = match std::mem::replace(&mut self.buffer, Ok(Vec::new())) {
-            Ok(buffer) => buffer,
-            Err(reason) => return Err(self.refuse(format!("can't be encoded: {reason}"))),
-        };
+        let (mut buffer, room) =
+            match std::mem::replace(&mut self.arguments, Ok(Payload::default())) {
+                Ok(arguments) => arguments.into_framed(0),
+                Err(reason) => return Err(self.refuse(format!("can't be encoded: {reason}"))),
+            };
         let results = &self.bound.results;
         let command = Command {
             call_id: id,
@@ -179,7 +179,7 @@ impl Request {
             attempt: 1,
             fingerprint: Some(self.bound.fingerprint),
         };
-        let begin = command.enclose(&mut buffer, ROOM);
+        let begin = command.enclose(&mut buffer, room);
         if let (Some(timing), Some(began)) = (&mut self.timing, began) {
             timing.command = began.elapsed();
         }

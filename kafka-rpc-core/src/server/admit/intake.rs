@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::call::context::{Context, Inner, Interrupt};
+use crate::call::{Context, Extensions, Request};
 use crate::server::admit::clock_skew::age_ms;
 use crate::server::admit::judge::{Admitted, Verdict};
 use crate::server::calls::duplicates::memory::Known;
@@ -234,21 +234,22 @@ impl Member {
             }
         }
         let descriptor = self.admission.services[service].descriptor;
-        let context = Context::new(Inner {
-            call_id: command.call_id,
-            service: descriptor.name,
-            method: descriptor.methods[method].name,
-            attempt: command.attempt,
+        let request = Request {
+            id: command.call_id,
+            service: descriptor,
+            method: &descriptor.methods[method],
+            arguments: state.arena.copy(command.arguments).into(),
             key: command.key.map(Bytes::copy_from_slice),
             headers: arrival.headers,
             deadline,
-            clock: Arc::clone(&self.shared.clock),
-            interrupt: Interrupt::default(),
-        });
+            attempt: command.attempt,
+            extensions: Extensions::default(),
+        };
+        let (context, arguments) = Context::serve(request, Arc::clone(&self.shared.clock));
         let job = Job {
             ticket,
             key,
-            arguments: state.arena.copy(command.arguments),
+            arguments: arguments.into_bytes(),
             size,
             reply_to,
             context,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
-use crate::call::context::Reason;
+use crate::call::Reason;
 use crate::server::complete::offsets::Ticket;
 use crate::server::group::member::{CallKey, Effects, Live, Member, State};
 use crate::server::observe::stats::count;

@@ -8,8 +8,8 @@ use std::task::{self, Poll};
 
 use bytes::Bytes;
 
-use crate::call::context::{Context, Reason};
-use crate::macro_support::{Answer, Failure};
+use crate::call::{Answer, Failure};
+use crate::call::{Context, Reason};
 use crate::{Dispatch, Service};
 
 /// How a handler ended.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 
-use crate::call::context::{Context, Reason};
-use crate::macro_support::{Answer, Failure};
+use crate::call::{Answer, Failure};
+use crate::call::{Context, Reason};
 use crate::server::complete::encode::{self as replies, Heading};
 use crate::server::complete::outbox::Outgoing;
 use crate::server::execute::handler::{Ended, Handling};

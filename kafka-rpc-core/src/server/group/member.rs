@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hashbrown::DefaultHashBuilder;
 use tokio::runtime::Handle;
 
-use crate::call::context::{Context, Reason};
+use crate::call::{Context, Reason};
 use crate::server::admit::block_pool::Arena;
 use crate::server::admit::clock_skew::ClockOffsets;
 use crate::server::admit::judge::{Address, Admission};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use crate::call::context::Reason;
+use crate::call::Reason;
 use crate::server::complete::outbox::Outbox;
 use crate::server::execute::run::arm;
 use crate::server::group::member::{Effects, Live, Member, State};

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use crate::call::Context;
-use crate::macro_support::{Answer, Failure};
+use crate::call::{Answer, Failure};
 use crate::server::{Server, ServerBuilder};
 use crate::transport::Clock;
 use crate::transport::memory::{MemoryBroker, MemoryNode, MemoryRecord};

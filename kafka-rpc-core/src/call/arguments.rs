@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::macro_support::value::encode_into;
+use super::Payload;
+use crate::wire::value::encode_into;
 
 /// What is left free in the buffer before the arguments, for what comes before them in a command: as
 /// much as it takes with a service and a method of about 30 bytes each.
-pub(crate) const ROOM: usize = 96;
+const ROOM: usize = 96;
 
 /// What a buffer holds at first: the room, the rest of the command, and small arguments.
 const CAPACITY: usize = 320;
@@ -84,9 +85,13 @@ impl Arguments {
         UNTIMED.set(0);
     }
 
-    /// The buffer with its room, and how long the arguments took, if the call is timed.
-    pub(crate) fn finish(self) -> (Result<Vec<u8>, String>, Option<Duration>) {
-        (self.buffer, self.begun.map(|begun| begun.elapsed()))
+    /// The arguments with room before them, and how long they took, if the call is timed.
+    pub(crate) fn finish(self) -> (Result<Payload, String>, Option<Duration>) {
+        let payload = self.buffer.map(|buffer| {
+            let end = buffer.len();
+            Payload::within(buffer, ROOM..end)
+        });
+        (payload, self.begun.map(|begun| begun.elapsed()))
     }
 
     /// Appends one argument.

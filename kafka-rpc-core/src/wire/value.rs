@@ -7,7 +7,7 @@ use rmp_serde::{Deserializer, Serializer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::wire::{self, preflight};
+use super::{bin, preflight};
 
 /// As deep as preflight lets documents nest.
 const MAX_DEPTH: usize = 64;
@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 64;
 ///
 /// Fixed-length arrays and tuples of bytes stay arrays. The serializer's mode that covers them too
 /// chooses by the values of the bytes, so one type would have two forms on the wire.
-pub(super) fn encode_into<T: Serialize + ?Sized>(
+pub(crate) fn encode_into<T: Serialize + ?Sized>(
     bytes: &mut Vec<u8>,
     value: &T,
 ) -> Result<(), rmp_serde::encode::Error> {
@@ -29,7 +29,7 @@ pub(super) fn encode_into<T: Serialize + ?Sized>(
 
 /// A byte vector in the form that serde takes whole: it visits others byte by byte, at about 10
 /// instructions each to encode and 17 to decode.
-pub(super) struct Whole<'a>(&'a [u8]);
+pub(crate) struct Whole<'a>(&'a [u8]);
 
 impl<'a> Whole<'a> {
     /// The bytes of `value`, if it is a byte vector.
@@ -37,7 +37,7 @@ impl<'a> Whole<'a> {
     /// An empty one is left to the serializer, which sees no byte in it and writes an array: so it
     /// has one form wherever it stands.
     #[inline]
-    pub(super) fn of<T: 'static>(value: &'a T) -> Option<Self> {
+    pub(crate) fn of<T: 'static>(value: &'a T) -> Option<Self> {
         let bytes = (value as &dyn Any).downcast_ref::<Vec<u8>>()?;
         (!bytes.is_empty()).then_some(Self(bytes))
     }
@@ -54,12 +54,12 @@ impl Serialize for Whole<'_> {
 fn decode_whole<T: 'static>(bytes: &[u8]) -> Option<T> {
     let mut value = None::<T>;
     let slot = (&mut value as &mut dyn Any).downcast_mut::<Option<Vec<u8>>>()?;
-    *slot = wire::bin(bytes).map(<[u8]>::to_vec);
+    *slot = bin(bytes).map(<[u8]>::to_vec);
     value
 }
 
 /// Decodes a slice that is known to be exactly one value.
-pub(super) fn decode<T: DeserializeOwned + 'static>(
+pub(crate) fn decode<T: DeserializeOwned + 'static>(
     bytes: &[u8],
 ) -> Result<T, rmp_serde::decode::Error> {
     if let Some(value) = decode_whole(bytes) {

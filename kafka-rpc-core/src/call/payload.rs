@@ -1,0 +1,140 @@
+//! An encoded value within the bytes that carry it.
+
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+/// Encoded arguments, or an encoded answer, with what lies around them.
+///
+/// What is encoded on this machine has room before it, so that the envelope is written around it
+/// without a copy. What came from a broker lies within its envelope, or within a block that several
+/// commands share.
+#[derive(Clone)]
+pub(crate) struct Payload {
+    bytes: Buffer,
+    range: Range<usize>,
+}
+
+#[derive(Clone)]
+enum Buffer {
+    Owned(Vec<u8>),
+    Shared(Bytes),
+}
+
+impl Payload {
+    /// The part `range` of `bytes`.
+    ///
+    /// # Panics
+    /// If `bytes` doesn't have that part.
+    pub(crate) fn within(bytes: Vec<u8>, range: Range<usize>) -> Self {
+        assert!(
+            range.start <= range.end && range.end <= bytes.len(),
+            "the payload lies within its bytes"
+        );
+        Self {
+            bytes: Buffer::Owned(bytes),
+            range,
+        }
+    }
+
+    /// The value alone.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.around()[self.range.clone()]
+    }
+
+    /// All bytes that carry it.
+    pub(crate) fn around(&self) -> &[u8] {
+        match &self.bytes {
+            Buffer::Owned(bytes) => bytes,
+            Buffer::Shared(bytes) => bytes,
+        }
+    }
+
+    /// The value alone, without a copy.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self.bytes {
+            Buffer::Owned(bytes) => Bytes::from(bytes).slice(self.range),
+            Buffer::Shared(bytes) => bytes.slice(self.range),
+        }
+    }
+
+    /// The value at the end of a buffer, and how much room is before it. Copies only what others
+    /// share, and then leaves `room`.
+    pub(crate) fn into_framed(self, room: usize) -> (Vec<u8>, usize) {
+        match self.bytes {
+            Buffer::Owned(mut bytes) => {
+                bytes.truncate(self.range.end);
+                (bytes, self.range.start)
+            }
+            Buffer::Shared(bytes) => {
+                let value = &bytes[self.range];
+                let mut framed = Vec::with_capacity(room + value.len());
+                framed.resize(room, 0);
+                framed.extend_from_slice(value);
+                (framed, room)
+            }
+        }
+    }
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self::from(Vec::new())
+    }
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self {
+            range: 0..bytes.len(),
+            bytes: Buffer::Owned(bytes),
+        }
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            range: 0..bytes.len(),
+            bytes: Buffer::Shared(bytes),
+        }
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Payloads never reach a log.
+        write!(f, "Payload({} bytes)", self.range.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_is_the_same_however_it_is_carried() {
+        let around = b"..abc...".to_vec();
+        let owned = Payload::within(around, 2..5);
+        let shared = Payload::from(owned.clone().into_bytes());
+        for payload in [owned, shared] {
+            assert_eq!(payload.as_slice(), b"abc");
+            let (framed, room) = payload.clone().into_framed(4);
+            assert_eq!(&framed[room..], b"abc", "nothing follows it");
+            assert_eq!(payload.into_bytes(), "abc");
+        }
+    }
+
+    #[test]
+    fn room_that_is_there_is_kept() {
+        let (framed, room) = Payload::within(b"....abc".to_vec(), 4..7).into_framed(0);
+        assert_eq!((framed.len(), room), (7, 4));
+    }
+
+    #[test]
+    fn a_debug_text_has_no_byte_of_it() {
+        let text = format!("{:?}", Payload::from(b"secret".to_vec()));
+        assert_eq!(text, "Payload(6 bytes)");
+    }
+}
