@@ -46,7 +46,7 @@ type Instance = [u8; 8];
 
 /// The estimates for the latest few thousand clients.
 #[derive(Debug, Default)]
-pub(in crate::server) struct ClockOffsets {
+pub(crate) struct ClockOffsets {
     /// The latest estimate, in milliseconds.
     latest: i64,
     /// Clients that were heard of lately; when there are too many, they become `older` and the
@@ -91,7 +91,7 @@ impl ClockOffsets {
     ///
     /// `difference` is own wall clock − record timestamp. `lag` is the longest that the record can
     /// have been in the log, if that is known.
-    pub(in crate::server) fn observe(
+    pub(crate) fn observe(
         &mut self,
         instance: Instance,
         difference: i64,
@@ -159,7 +159,7 @@ impl ClockOffsets {
 }
 
 /// How old a record is, in milliseconds, going by the estimate; never negative.
-pub(in crate::server) fn age_ms(difference: i64, estimate: i64) -> u64 {
+pub(crate) fn age_ms(difference: i64, estimate: i64) -> u64 {
     u64::try_from(difference.saturating_sub(estimate)).unwrap_or(0)
 }
 

@@ -10,7 +10,7 @@ use crate::wire::CallId;
 
 /// Something to be logged, once no lock is held: a subscriber is the user's code.
 #[derive(Debug)]
-pub(in crate::server) enum Event {
+pub(crate) enum Event {
     Assigned(Vec<u32>),
     Revoked {
         partitions: Vec<u32>,
@@ -25,13 +25,13 @@ pub(in crate::server) enum Event {
         partition: u32,
         offset: i64,
         reason: String,
-        unsaid: u64,
+        suppressed: u64,
     },
     Forbidden {
         call_id: CallId,
         topic: String,
         partition: u32,
-        unsaid: u64,
+        suppressed: u64,
     },
     Refused {
         call_id: CallId,
@@ -39,28 +39,28 @@ pub(in crate::server) enum Event {
         problem: String,
     },
     Full {
-        unsaid: u64,
+        suppressed: u64,
     },
     Expired {
         call_id: CallId,
         age_ms: u64,
     },
-    Overslept {
+    ExpiredInQueue {
         call_id: CallId,
         waited: Duration,
     },
-    Clogged {
-        unsaid: u64,
+    ReplyBacklog {
+        suppressed: u64,
     },
     Skew {
         client: [u8; 8],
         offset_ms: i64,
-        unsaid: u64,
+        suppressed: u64,
     },
 }
 
 impl Event {
-    pub(in crate::server) fn emit(self, group: &str, topic: &str) {
+    pub(crate) fn emit(self, group: &str, topic: &str) {
         match self {
             Self::Assigned(partitions) => {
                 info!(target: "kafka_rpc::server", group, topic, ?partitions, "partitions assigned");
@@ -93,22 +93,22 @@ impl Event {
                 partition,
                 offset,
                 reason,
-                unsaid,
+                suppressed,
             } => {
                 warn!(
-                    target: "kafka_rpc::server", group, topic, partition, offset, reason, unsaid,
-                    "a record is no envelope",
+                    target: "kafka_rpc::server", group, topic, partition, offset, reason, suppressed,
+                    "malformed record",
                 );
             }
             Self::Forbidden {
                 call_id,
                 topic: reply_topic,
                 partition: reply_partition,
-                unsaid,
+                suppressed,
             } => {
                 warn!(
                     target: "kafka_rpc::server", group, topic, %call_id, reply_topic,
-                    reply_partition, unsaid,
+                    reply_partition, suppressed,
                     "a command wants its reply where none may be sent, and was not run; the \
                      builder's `allow_reply_topic` allows a topic",
                 );
@@ -120,36 +120,37 @@ impl Event {
             } => {
                 debug!(target: "kafka_rpc::server", group, topic, %call_id, %code, problem, "refused");
             }
-            Self::Full { unsaid } => {
+            Self::Full { suppressed } => {
                 warn!(
-                    target: "kafka_rpc::server", group, topic, unsaid,
+                    target: "kafka_rpc::server", group, topic, suppressed,
                     "the server is full; the builder's `queue_limit` and `concurrency` say when",
                 );
             }
             Self::Expired { call_id, age_ms } => {
                 debug!(target: "kafka_rpc::server", group, topic, %call_id, age_ms, "expired");
             }
-            Self::Overslept { call_id, waited } => {
+            Self::ExpiredInQueue { call_id, waited } => {
                 debug!(
                     target: "kafka_rpc::server", group, topic, %call_id, ?waited,
                     "expired while it waited for its turn",
                 );
             }
-            Self::Clogged { unsaid } => {
+            Self::ReplyBacklog { suppressed } => {
                 warn!(
-                    target: "kafka_rpc::server", group, topic, unsaid,
-                    "too many replies aren't in the log; no command is read until they are, or                      nobody waits for them",
+                    target: "kafka_rpc::server", group, topic, suppressed,
+                    "too many replies aren't in the log; no command is read until they are, or \
+                     nobody waits for them",
                 );
             }
             Self::Skew {
                 client,
                 offset_ms,
-                unsaid,
+                suppressed,
             } => {
                 let client = u64::from_be_bytes(client);
                 warn!(
                     target: "kafka_rpc::server", group, topic, client = format_args!("{client:016x}"),
-                    offset_ms, unsaid,
+                    offset_ms, suppressed,
                     "a client's clock is off by more than 5 s; its calls are judged by the \
                      estimated difference",
                 );
@@ -158,24 +159,24 @@ impl Event {
     }
 }
 
-/// Lets one event of a kind through in a while, and counts the others.
+/// Lets one event of a kind through at a time, and counts the others.
 #[derive(Debug, Default)]
-pub(in crate::server) struct Throttle {
+pub(crate) struct Throttle {
     last: Option<Instant>,
-    unsaid: u64,
+    suppressed: u64,
 }
 
 impl Throttle {
     /// How many were held back since the last; `None` if this one is to be held back, too.
-    pub(in crate::server) fn pass(&mut self, now: Instant, pause: Duration) -> Option<u64> {
+    pub(crate) fn pass(&mut self, now: Instant, pause: Duration) -> Option<u64> {
         if self
             .last
             .is_some_and(|last| now.saturating_duration_since(last) < pause)
         {
-            self.unsaid += 1;
+            self.suppressed += 1;
             return None;
         }
         self.last = Some(now);
-        Some(std::mem::take(&mut self.unsaid))
+        Some(std::mem::take(&mut self.suppressed))
     }
 }

@@ -89,7 +89,7 @@ async fn nothing_is_started_answered_or_committed_while_the_group_is_being_left(
     let offset = rig.send(&running);
     rig.send(&rig.command("echo", b"\x02"));
     until(|| server.stats().queued == 1).await;
-    server.0.as_ref().unwrap().members[0].stop_starting();
+    server.0.members()[0].stop_starting();
     rig.send(&rig.command("nothing", b"\x03"));
     rig.gate.add_permits(1);
     rig.reply(running.call_id).await;
