@@ -8,6 +8,7 @@
 mod blocking;
 mod clients;
 mod clock;
+mod commit;
 mod defaults;
 mod effective;
 mod embedded;
@@ -18,7 +19,9 @@ mod flow;
 mod group;
 mod handover;
 mod latch;
+mod leave;
 mod listener;
+mod offsets;
 mod producer;
 mod profile;
 mod rebalance;

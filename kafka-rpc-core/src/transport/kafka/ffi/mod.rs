@@ -1,6 +1,7 @@
 //! The only unsafe code: what librdkafka offers and its safe wrapper doesn't.
 #![allow(unsafe_code)]
 
+mod commits;
 mod heard;
 mod inbox;
 mod queue;
@@ -17,8 +18,9 @@ use rdkafka::bindings::{
 use rdkafka::client::Client;
 use rdkafka::message::BorrowedMessage;
 
+pub(super) use commits::Commits;
 pub(super) use heard::{Failure, Report};
-pub(super) use inbox::{Inbox, Polled, poll_events};
+pub(super) use inbox::{Inbox, Polled};
 pub(super) use queue::{Alerted, Queue};
 pub(super) use scheduling::patiently;
 pub(super) use sender::Sender;
