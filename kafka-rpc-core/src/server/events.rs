@@ -16,6 +16,10 @@ pub(super) enum Event {
         partitions: Vec<u32>,
         draining: usize,
     },
+    Draining {
+        partitions: Vec<u32>,
+        draining: usize,
+    },
     Lost(Vec<u32>),
     GraceOver {
         partitions: Vec<u32>,
@@ -72,6 +76,15 @@ impl Event {
                 info!(
                     target: "kafka_rpc::server", group, topic, ?partitions, draining,
                     "partitions revoked",
+                );
+            }
+            Self::Draining {
+                partitions,
+                draining,
+            } => {
+                info!(
+                    target: "kafka_rpc::server", group, topic, ?partitions, draining,
+                    "draining before the group is left",
                 );
             }
             Self::Lost(partitions) => {
@@ -138,7 +151,8 @@ impl Event {
             Self::Clogged { unsaid } => {
                 warn!(
                     target: "kafka_rpc::server", group, topic, unsaid,
-                    "too many replies aren't in the log; no command is read until they are, or                      nobody waits for them",
+                    "too many replies aren't in the log; no command is read until they are, or \
+                     nobody waits for them",
                 );
             }
             Self::Skew {

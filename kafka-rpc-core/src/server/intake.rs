@@ -62,16 +62,22 @@ impl Member {
             _ => Vec::new(),
         };
         let mut effects = Effects::default();
-        {
+        'taken: {
             let state = &mut *lock(&self.state);
             // What isn't even noted as read stays uncommitted, for the next owner.
             if state.stopping {
-                return None;
+                if let Some(Ok(Envelope::Cancel(cancel))) = envelope {
+                    self.cancel_running(state, record.partition, &cancel, &mut effects);
+                }
+                break 'taken;
             }
             let reply_ms = reply_ms(record.timestamp_ms, read_at_us / 1_000);
-            let ticket = state
+            let read = state
                 .partitions
-                .read(record.partition, record.offset, reply_ms)?;
+                .read(record.partition, record.offset, reply_ms);
+            let Some(ticket) = read else {
+                break 'taken;
+            };
             count(&self.shared.counters.received);
             self.hold_back(state, read_at, &mut effects);
             match envelope {

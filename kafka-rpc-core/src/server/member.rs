@@ -306,8 +306,8 @@ impl Member {
         if let (Some(next), Some(membership)) = (settled.commit, self.membership.get()) {
             membership.commit(ticket.partition, next);
         }
-        if let Some(release) = settled.release {
-            effects.releases.push(release);
+        if !settled.releases.is_empty() {
+            effects.releases.extend(settled.releases);
             state
                 .dedupe
                 .forget(|key| key.generation == ticket.generation);
