@@ -19,6 +19,7 @@ mod server;
 mod service;
 mod sync;
 pub mod testing;
+mod throttle;
 mod topics;
 pub mod transport;
 pub mod wire;

@@ -16,13 +16,14 @@ use super::cancel::EarlyCancels;
 use super::clock_offsets::ClockOffsets;
 use super::context::{Context, Reason};
 use super::dedupe::{Bounds, Dedupe, Key};
-use super::events::{Event, Throttle};
+use super::events::Event;
 use super::outbox::{Outbox, Outgoing, Unsent};
 use super::parking::Parked;
 use super::partitions::{Hold, Partitions, Ticket};
 use super::schedule::{Ordering, Place, Schedule, Slot};
 use super::stats::Counters;
 use crate::sync::lock;
+use crate::throttle::Throttle;
 use crate::transport::{Alarm, Clock, Membership, Transport};
 use crate::wire::CallId;
 

@@ -8,6 +8,7 @@ use super::intake::Arrival;
 use super::member::{Effects, Member, State};
 use super::partitions::Ticket;
 use crate::sync::lock;
+use crate::throttle;
 use crate::transport::Work;
 use crate::wire::{self, Envelope};
 
@@ -96,7 +97,12 @@ impl Member {
             match transport.partitions(topic, LOOK_UP_PATIENCE).await {
                 Ok(count) => return count.unwrap_or(0),
                 Err(error) => {
-                    tracing::warn!(target: "kafka_rpc::server", topic, %error, "can't look up a topic");
+                    if let Some(suppressed) = throttle::pass_error("look-up", topic, &error) {
+                        tracing::warn!(
+                            target: "kafka_rpc::server", topic, %error, suppressed,
+                            "can't look up a topic",
+                        );
+                    }
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::admission::Address;
 use super::events::Event;
-use super::intake::{Arrival, LOG_PAUSE};
+use super::intake::Arrival;
 use super::member::{Effects, Member, State};
 use super::outbox::Outgoing;
 use super::partitions::Ticket;
@@ -92,12 +92,12 @@ impl Member {
     pub(super) fn forbid(&self, state: &mut State, arrival: &Arrival<'_>, effects: &mut Effects) {
         if let Some(address) = arrival.command.reply_to {
             self.shared.counters.refuse(Code::PermissionDenied);
-            if let Some(unsaid) = state.throttles.forbidden.pass(arrival.read_at, LOG_PAUSE) {
+            if let Some(suppressed) = state.throttles.forbidden.pass(arrival.read_at) {
                 effects.events.push(Event::Forbidden {
                     call_id: arrival.command.call_id,
                     topic: address.topic.to_owned(),
                     partition: address.partition,
-                    unsaid,
+                    suppressed,
                 });
             }
         }
@@ -133,12 +133,12 @@ impl Member {
             }
             _ => self.settle_in(state, ticket, effects),
         }
-        if let Some(unsaid) = state.throttles.malformed.pass(now, LOG_PAUSE) {
+        if let Some(suppressed) = state.throttles.malformed.pass(now) {
             effects.events.push(Event::Malformed {
                 partition: record.partition,
                 offset: record.offset,
                 reason: malformed.reason,
-                unsaid,
+                suppressed,
             });
         }
     }

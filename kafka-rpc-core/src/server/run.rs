@@ -16,6 +16,7 @@ use super::schedule::Slot;
 use super::stats::count;
 use crate::codegen::{Answer, Failure};
 use crate::sync::lock;
+use crate::throttle;
 use crate::wire::StageTimes;
 use crate::{Code, Outcome};
 
@@ -154,10 +155,13 @@ impl Member {
                     job.context.service(),
                     job.context.method()
                 );
-                warn!(
-                    target: "kafka_rpc::server", call_id = %job.context.call_id(),
-                    problem, "an answer can't be encoded",
-                );
+                if let Some(suppressed) = throttle::pass(format_args!("{message}")) {
+                    warn!(
+                        target: "kafka_rpc::server", call_id = %job.context.call_id(),
+                        service = job.context.service(), method = job.context.method(),
+                        problem, suppressed, "an answer can't be encoded",
+                    );
+                }
                 refuse(Code::Internal, Outcome::Ran, &message)
             }
             Ended::Answered(Err(Failure::Unimplemented)) => {

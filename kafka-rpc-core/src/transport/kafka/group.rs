@@ -22,6 +22,7 @@ use super::rebalance::{Context, number};
 use super::turn::Turn;
 use super::{commit, errors, ffi, leave, topics};
 use crate::sync::lock;
+use crate::throttle;
 use crate::transport::{
     BoxFuture, GroupOptions, GroupSink, Incoming, Membership, TransportError, TransportErrorKind,
     Work,
@@ -315,13 +316,17 @@ impl Poller {
         }
         shared.misassigned.store(false, Ordering::Release);
         self.rejoined = Some(Instant::now());
-        tracing::warn!(
-            target: "kafka_rpc::librdkafka",
-            group = shared.options.group,
-            topic = shared.options.topic,
-            "the group assigned partitions of another topic, which are left alone; the member joins \
-             it anew"
-        );
+        let GroupOptions { group, topic, .. } = &shared.options;
+        if let Some(suppressed) = throttle::pass(format_args!("foreign topic: {group}/{topic}")) {
+            tracing::warn!(
+                target: "kafka_rpc::librdkafka",
+                group,
+                topic,
+                suppressed,
+                "the group assigned partitions of another topic, which are left alone; the member joins \
+                 it anew"
+            );
+        }
         self.consumer.unsubscribe();
         if let Err(error) = self.consumer.subscribe(&[&shared.options.topic]) {
             shared.trouble(&error);

@@ -20,6 +20,7 @@ mod group;
 mod handover;
 mod latch;
 mod leave;
+mod lines;
 mod listener;
 mod offsets;
 mod producer;
