@@ -59,7 +59,8 @@ impl Server {
     }
 
     /// Stops the server: nothing more is started, handlers that run may go on for the grace period,
-    /// their replies are brought to the log, offsets are committed, and the groups are left.
+    /// their replies are brought to the log, offsets are committed, and then the groups are left.
+    /// Until then a dropped call still stops its handler.
     /// Commands that weren't started are neither answered nor committed, so that another server
     /// takes them up.
     ///
@@ -173,13 +174,20 @@ impl Drop for Stopping {
 }
 
 impl Running {
-    /// Drains, commits, and leaves. May be begun anew after it was dropped.
+    /// Drains, commits, and then leaves. May be begun anew after it was dropped.
     async fn stop(&self) {
         for member in &self.members {
             member.stop_starting();
         }
-        let patience = self.shared.limits.grace + LEAVE_MARGIN;
-        // All at once, so that one slow group doesn't take the others' time.
+        let clock = &self.shared.clock;
+        let until = clock.now() + self.shared.limits.grace + LEAVE_MARGIN;
+        // All at once, so that one slow group doesn't take the others' time. A member that has left
+        // can't commit any more, and one that says that it leaves can't for long: first it drains.
+        let draining: Vec<_> = self.members.iter().map(Member::drain).collect();
+        for drained in draining {
+            drained.await;
+        }
+        let patience = until.saturating_duration_since(clock.now());
         let leaving: Vec<_> = self
             .members
             .iter()

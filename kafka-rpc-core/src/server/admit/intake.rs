@@ -1,7 +1,7 @@
 //! Takes records in, on the transport's own thread: judges them and queues what can be run.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -21,8 +21,6 @@ use crate::wire::{self, Command, Envelope};
 
 /// How far off a client's clock may be without a warning.
 const SKEW_MS: u64 = 5_000;
-/// The pause between two log lines of a kind that peers can provoke.
-pub(in crate::server) const LOG_PAUSE: Duration = Duration::from_secs(10);
 /// A reply bears its command's timestamp if that is so far from the server's clock: a broker refuses
 /// what a server whose clock is far ahead would write.
 const SAME_CLOCK_MS: u64 = 60_000;
@@ -62,16 +60,22 @@ impl Member {
             _ => Vec::new(),
         };
         let mut effects = Effects::default();
-        {
+        'taken: {
             let state = &mut *lock(&self.state);
             // What isn't even noted as read stays uncommitted, for the next owner.
             if state.stopping {
-                return None;
+                if let Some(Ok(Envelope::Cancel(cancel))) = envelope {
+                    self.cancel_running(state, record.partition, &cancel, &mut effects);
+                }
+                break 'taken;
             }
             let reply_ms = reply_ms(record.timestamp_ms, read_at_us / 1_000);
-            let ticket = state
+            let read = state
                 .partitions
-                .read(record.partition, record.offset, reply_ms)?;
+                .read(record.partition, record.offset, reply_ms);
+            let Some(ticket) = read else {
+                break 'taken;
+            };
             count(&self.shared.counters.received);
             self.hold_back(state, read_at, &mut effects);
             match envelope {
@@ -114,8 +118,8 @@ impl Member {
         if !state.full && self.unsent.exceeds(limits.commands, limits.bytes) {
             state.full = true;
             effects.flow = true;
-            if let Some(unsaid) = state.throttles.clogged.pass(now, LOG_PAUSE) {
-                effects.events.push(Event::Clogged { unsaid });
+            if let Some(suppressed) = state.throttles.clogged.pass(now) {
+                effects.events.push(Event::Clogged { suppressed });
             }
         }
     }
@@ -221,8 +225,8 @@ impl Member {
             .sum();
         let size = command.arguments.len() + command.key.map_or(0, <[u8]>::len) + headers;
         if self.is_full(state, size) {
-            if let Some(unsaid) = state.throttles.full.pass(read_at, LOG_PAUSE) {
-                effects.events.push(Event::Full { unsaid });
+            if let Some(suppressed) = state.throttles.full.pass(read_at) {
+                effects.events.push(Event::Full { suppressed });
             }
             if let Some(address) = reply_to {
                 return self.refuse_for_now(state, &arrival, address, deadline, effects);
@@ -288,13 +292,13 @@ impl Member {
         let instance = arrival.command.call_id.instance();
         let estimate = state.clocks.observe(instance, difference, lag, now);
         if estimate.unsigned_abs() > SKEW_MS
-            && let Some(unsaid) = state.throttles.skew.pass(now, LOG_PAUSE)
+            && let Some(suppressed) = state.throttles.skew.pass(now)
         {
             count(&self.shared.counters.skew_warnings);
             effects.events.push(Event::Skew {
                 client: instance,
                 offset_ms: estimate,
-                unsaid,
+                suppressed,
             });
         }
         age_ms(difference, estimate)

@@ -9,6 +9,7 @@ use crate::server::complete::offsets::Ticket;
 use crate::server::group::member::{Effects, Member, State};
 use crate::transport::Work;
 use crate::util::sync::lock;
+use crate::util::throttle;
 use crate::wire::{self, Envelope};
 
 /// How many commands may wait for a look-up of their reply topic.
@@ -96,7 +97,12 @@ impl Member {
             match transport.partitions(topic, LOOK_UP_PATIENCE).await {
                 Ok(count) => return count.unwrap_or(0),
                 Err(error) => {
-                    tracing::warn!(target: "kafka_rpc::server", topic, %error, "can't look up a topic");
+                    if let Some(suppressed) = throttle::pass_error("look-up", topic, &error) {
+                        tracing::warn!(
+                            target: "kafka_rpc::server", topic, %error, suppressed,
+                            "can't look up a topic",
+                        );
+                    }
                 }
             }
         }

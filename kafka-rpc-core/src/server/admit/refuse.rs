@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::Code;
-use crate::server::admit::intake::{Arrival, LOG_PAUSE};
+use crate::server::admit::intake::Arrival;
 use crate::server::admit::judge::Address;
 use crate::server::complete::encode::{self as replies, Heading};
 use crate::server::complete::offsets::Ticket;
@@ -97,12 +97,12 @@ impl Member {
     ) {
         if let Some(address) = arrival.command.reply_to {
             self.shared.counters.refuse(Code::PermissionDenied);
-            if let Some(unsaid) = state.throttles.forbidden.pass(arrival.read_at, LOG_PAUSE) {
+            if let Some(suppressed) = state.throttles.forbidden.pass(arrival.read_at) {
                 effects.events.push(Event::Forbidden {
                     call_id: arrival.command.call_id,
                     topic: address.topic.to_owned(),
                     partition: address.partition,
-                    unsaid,
+                    suppressed,
                 });
             }
         }
@@ -138,12 +138,12 @@ impl Member {
             }
             _ => self.settle_in(state, ticket, effects),
         }
-        if let Some(unsaid) = state.throttles.malformed.pass(now, LOG_PAUSE) {
+        if let Some(suppressed) = state.throttles.malformed.pass(now) {
             effects.events.push(Event::Malformed {
                 partition: record.partition,
                 offset: record.offset,
                 reason: malformed.reason,
-                unsaid,
+                suppressed,
             });
         }
     }

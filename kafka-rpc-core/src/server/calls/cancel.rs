@@ -66,6 +66,35 @@ impl Member {
     }
 }
 
+impl Member {
+    /// A caller gave up while the member stops: what runs in that partition is stopped.
+    pub(in crate::server) fn cancel_running(
+        &self,
+        state: &mut State,
+        partition: u32,
+        cancel: &Cancel<'_>,
+        effects: &mut Effects,
+    ) {
+        let generation = state.partitions.generation(partition);
+        let service = self.admission.find(cancel.service);
+        let (Some(generation), Some(service)) = (generation, service) else {
+            return;
+        };
+        for method in 0..self.admission.services[service].descriptor.methods.len() {
+            let key = CallKey {
+                generation,
+                service,
+                method,
+                call_id: cancel.call_id,
+            };
+            if let Some(Live::Running(context)) = state.dedupe.in_progress(&key) {
+                let context = context.clone();
+                effects.interrupts.push((context, Reason::Cancelled));
+            }
+        }
+    }
+}
+
 /// Calls that were given up before their commands came.
 #[derive(Debug, Default)]
 pub(in crate::server) struct EarlyCancels {

@@ -33,8 +33,9 @@ struct Owned {
     tracker: CommitTracker,
     /// How many of the tracker's pending offsets won't be done by this member.
     given_up: usize,
-    /// Held while the partition is being taken away and something of it isn't done.
-    release: Option<Hold>,
+    /// Held while the partition is being taken away, or drained, and something of it isn't done. It may
+    /// be taken away while it is drained.
+    releases: Vec<Hold>,
 }
 
 /// All partitions of a member.
@@ -51,8 +52,8 @@ pub(in crate::server) struct Partitions {
 pub(in crate::server) struct Settled {
     /// The next offset to be read, if it is to be committed.
     pub(in crate::server) commit: Option<i64>,
-    /// The partition was waiting for this record: it is gone, and this may be dropped.
-    pub(in crate::server) release: Option<Hold>,
+    /// The partition was waiting for this record: it is gone, and these may be dropped.
+    pub(in crate::server) releases: Vec<Hold>,
 }
 
 impl Partitions {
@@ -75,7 +76,7 @@ impl Partitions {
                 since: now,
                 tracker: CommitTracker::default(),
                 given_up: 0,
-                release: None,
+                releases: Vec::new(),
             },
         );
     }
@@ -159,7 +160,7 @@ impl Partitions {
         let commit = owned.tracker.done(ticket.offset);
         Settled {
             commit,
-            release: self.let_go(ticket.partition),
+            releases: self.let_go(ticket.partition).unwrap_or_default(),
         }
     }
 
@@ -174,9 +175,9 @@ impl Partitions {
     /// settled. Returns its generation if it is still owned then.
     pub(in crate::server) fn revoke(&mut self, partition: u32, release: &Hold) -> Option<u64> {
         let owned = self.owned.get_mut(&partition)?;
-        owned.release = Some(Arc::clone(release));
+        owned.releases.push(Arc::clone(release));
         let generation = owned.generation;
-        // A clone is dropped here; the caller holds another.
+        // Clones are dropped here; the callers hold others.
         match self.let_go(partition) {
             Some(_) => None,
             None => Some(generation),
@@ -184,8 +185,9 @@ impl Partitions {
     }
 
     /// A partition is gone. Returns what held it open, if it was being taken away.
-    pub(in crate::server) fn remove(&mut self, partition: u32) -> Option<Hold> {
-        self.owned.remove(&partition)?.release
+    pub(in crate::server) fn remove(&mut self, partition: u32) -> Vec<Hold> {
+        let owned = self.owned.remove(&partition);
+        owned.map_or_else(Vec::new, |owned| owned.releases)
     }
 
     fn current(&mut self, ticket: Ticket) -> Option<&mut Owned> {
@@ -195,13 +197,13 @@ impl Partitions {
     }
 
     /// Removes a partition that is being taken away and has nothing left to be done.
-    fn let_go(&mut self, partition: u32) -> Option<Hold> {
+    fn let_go(&mut self, partition: u32) -> Option<Vec<Hold>> {
         let owned = self.owned.get(&partition)?;
         let drained = owned.tracker.pending() == owned.given_up;
-        if owned.release.is_none() || !drained {
+        if owned.releases.is_empty() || !drained {
             return None;
         }
-        self.remove(partition)
+        Some(self.remove(partition))
     }
 
     fn next_generation(&mut self) -> u64 {
@@ -256,10 +258,28 @@ mod tests {
         assert!(!released.load(Ordering::SeqCst));
         let settled = partitions.settle(running);
         assert_eq!(settled.commit, None, "the one below it wasn't done");
-        assert!(settled.release.is_some());
+        assert_eq!(settled.releases.len(), 1);
         drop(settled);
         assert!(released.load(Ordering::SeqCst));
         assert_eq!(partitions.generation(0), None);
+    }
+
+    #[test]
+    fn a_partition_that_is_taken_away_while_it_is_drained_is_let_go_once_for_both() {
+        let mut partitions = Partitions::default();
+        assign(&mut partitions, Some(0), Instant::now());
+        let running = partitions.read(0, 1, 0).unwrap();
+        let (drain, drained) = hold();
+        let (revocation, released) = hold();
+        assert!(partitions.revoke(0, &drain).is_some());
+        assert!(partitions.revoke(0, &revocation).is_some());
+        drop((drain, revocation));
+        let open = || !drained.load(Ordering::SeqCst) && !released.load(Ordering::SeqCst);
+        assert!(open());
+        let settled = partitions.settle(running);
+        assert!(open());
+        drop(settled);
+        assert!(drained.load(Ordering::SeqCst) && released.load(Ordering::SeqCst));
     }
 
     #[test]

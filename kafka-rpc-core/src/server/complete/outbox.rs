@@ -16,6 +16,7 @@ use crate::transport::{
     Clock, Delivery, DeliverySink, Producer, Record, TransportError, TransportErrorKind,
 };
 use crate::util::sync::lock;
+use crate::util::throttle;
 use crate::wire::CallId;
 
 /// The first pause before a reply is produced again; each further one is twice as long.
@@ -331,14 +332,18 @@ impl Outbox {
             return;
         }
         count(&self.counters.lost_replies);
-        warn!(
-            target: "kafka_rpc::server",
-            call_id = %outgoing.call_id,
-            topic = %outgoing.address.topic,
-            partition = outgoing.address.partition,
-            %error,
-            "a reply could not be brought to its caller",
-        );
+        let topic = &*outgoing.address.topic;
+        if let Some(suppressed) = throttle::pass_error("replies", topic, &error) {
+            warn!(
+                target: "kafka_rpc::server",
+                call_id = %outgoing.call_id,
+                topic,
+                partition = outgoing.address.partition,
+                %error,
+                suppressed,
+                "a reply could not be brought to its caller",
+            );
+        }
         settle_one(outgoing);
     }
 }

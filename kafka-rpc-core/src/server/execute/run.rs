@@ -16,6 +16,7 @@ use crate::server::observe::events::Event;
 use crate::server::observe::stats::count;
 use crate::server::schedule::Slot;
 use crate::util::sync::lock;
+use crate::util::throttle;
 use crate::wire::StageTimes;
 use crate::{Code, Outcome};
 
@@ -159,10 +160,13 @@ impl Member {
                     job.context.service(),
                     job.context.method()
                 );
-                warn!(
-                    target: "kafka_rpc::server", call_id = %job.context.call_id(),
-                    problem, "an answer can't be encoded",
-                );
+                if let Some(suppressed) = throttle::pass(format_args!("{message}")) {
+                    warn!(
+                        target: "kafka_rpc::server", call_id = %job.context.call_id(),
+                        service = job.context.service(), method = job.context.method(),
+                        problem, suppressed, "an answer can't be encoded",
+                    );
+                }
                 refuse(Code::Internal, Outcome::Ran, &message)
             }
             Ended::Answered(Err(Failure::Unimplemented)) => {

@@ -19,11 +19,12 @@ use crate::server::calls::cancel::EarlyCancels;
 use crate::server::calls::duplicates::memory::{Bounds, Dedupe, Key};
 use crate::server::complete::offsets::{Hold, Partitions, Ticket};
 use crate::server::complete::outbox::{Outbox, Outgoing, Unsent};
-use crate::server::observe::events::{Event, Throttle};
+use crate::server::observe::events::Event;
 use crate::server::observe::stats::Counters;
 use crate::server::schedule::{Ordering, Place, Schedule, Slot};
 use crate::transport::{Alarm, Clock, Membership, Transport};
 use crate::util::sync::lock;
+use crate::util::throttle::Throttle;
 use crate::wire::CallId;
 
 /// What the members of one server share.
@@ -311,8 +312,8 @@ impl Member {
         if let (Some(next), Some(membership)) = (settled.commit, self.membership.get()) {
             membership.commit(ticket.partition, next);
         }
-        if let Some(release) = settled.release {
-            effects.releases.push(release);
+        if !settled.releases.is_empty() {
+            effects.releases.extend(settled.releases);
             state
                 .dedupe
                 .forget(|key| key.generation == ticket.generation);

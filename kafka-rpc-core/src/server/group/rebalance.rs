@@ -1,7 +1,10 @@
 //! Gains and loses partitions, and ends what runs too long.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
 
 use crate::call::context::Reason;
 use crate::server::complete::outbox::Outbox;
@@ -32,8 +35,35 @@ impl Member {
         self.apply(effects);
     }
 
-    /// What hasn't been started is left to the next owner; what runs may go on for the grace period.
     fn revoked(self: &Arc<Self>, partitions: &[u32], release: Release) {
+        self.give_back(partitions, release, |partitions, draining| Event::Revoked {
+            partitions,
+            draining,
+        });
+    }
+
+    /// Drains all partitions, as if they were taken away, while the member still owns them: it stays in
+    /// its group, and hears of cancels, until this is done.
+    pub(in crate::server) fn drain(self: &Arc<Self>) -> impl Future<Output = ()> + use<> {
+        let partitions = lock(&self.state).partitions.all();
+        let (sender, drained) = oneshot::channel::<()>();
+        let release = Release::new(move || drop(sender));
+        self.give_back(&partitions, release, |partitions, draining| {
+            Event::Draining {
+                partitions,
+                draining,
+            }
+        });
+        async move { drop(drained.await) }
+    }
+
+    /// What hasn't been started is left to the next owner; what runs may go on for the grace period.
+    fn give_back(
+        self: &Arc<Self>,
+        partitions: &[u32],
+        release: Release,
+        event: impl FnOnce(Vec<u32>, usize) -> Event,
+    ) {
         // What is to be released waits for these.
         self.shared.outbox.release();
         let release = Arc::new(Mutex::new(release));
@@ -52,10 +82,9 @@ impl Member {
                     None => state.dedupe.forget(|key| key.generation == before),
                 }
             }
-            effects.events.push(Event::Revoked {
-                partitions: partitions.to_vec(),
-                draining: draining.len(),
-            });
+            effects
+                .events
+                .push(event(partitions.to_vec(), draining.len()));
             if !draining.is_empty() {
                 let at = now + self.shared.limits.grace;
                 let number = state.starts;
