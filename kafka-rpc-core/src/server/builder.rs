@@ -50,6 +50,9 @@ impl ServerBuilder {
     /// Makes it a static member with this name, which no other server of the group may have: if it is
     /// back within the session timeout, 6 s by default, it gets its partitions back and no other
     /// server is disturbed.
+    ///
+    /// To Kafka the name is `{name}.{commands topic}.{length of the topic's name}`, since a group takes
+    /// two members of one name for one, whatever topics they read.
     #[must_use]
     pub fn instance(mut self, name: impl Into<String>) -> Self {
         self.options.instance = Some(name.into());

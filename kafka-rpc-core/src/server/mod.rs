@@ -64,7 +64,8 @@ impl Server {
     }
 
     /// Stops the server: nothing more is started, handlers that run may go on for the grace period,
-    /// their replies are brought to the log, offsets are committed, and the groups are left.
+    /// their replies are brought to the log, offsets are committed, and then the groups are left.
+    /// Until then a dropped call still stops its handler.
     /// Commands that weren't started are neither answered nor committed, so that another server
     /// takes them up.
     ///

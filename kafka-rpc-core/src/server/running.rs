@@ -122,11 +122,18 @@ impl Parts {
         }
     }
 
-    /// Drains, commits, and leaves. May be begun anew after it was dropped.
+    /// Drains, commits, and then leaves. May be begun anew after it was dropped.
     async fn stop(&self) {
         self.stop_starting();
-        let timeout = self.shared.limits.grace + LEAVE_MARGIN;
-        // All at once, so that one slow group doesn't take the others' time.
+        let clock = &self.shared.clock;
+        let until = clock.now() + self.shared.limits.grace + LEAVE_MARGIN;
+        // All at once, so that one slow group doesn't take the others' time. A member that has left
+        // can't commit any more, and one that says that it leaves can't for long: first it drains.
+        let draining: Vec<_> = self.members.iter().map(Member::drain).collect();
+        for drained in draining {
+            drained.await;
+        }
+        let timeout = until.saturating_duration_since(clock.now());
         let leaving: Vec<_> = self
             .members
             .iter()

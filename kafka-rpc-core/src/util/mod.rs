@@ -4,3 +4,4 @@ pub(crate) mod operation;
 pub(crate) mod park;
 pub(crate) mod runtime;
 pub(crate) mod sync;
+pub(crate) mod throttle;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::transport::{Clock, Delivery, DeliverySink, Incoming, ListenerSink, TransportError};
+use crate::util::throttle;
 use crate::wire::CallId;
 
 use crate::client::pending::Registry;
@@ -32,24 +33,31 @@ impl ListenerSink for Replies {
     }
 
     fn gap(&self, lost: Option<u64>) {
-        tracing::warn!(
-            target: "kafka_rpc::client",
-            topic = self.topic,
-            partition = self.partition,
-            lost,
-            "the results topic lost records; the calls that waited for it end as disconnected"
-        );
+        let place = format_args!("gap in {}/{}", self.topic, self.partition);
+        if let Some(suppressed) = throttle::pass(place) {
+            tracing::warn!(
+                target: "kafka_rpc::client",
+                topic = self.topic,
+                partition = self.partition,
+                lost,
+                suppressed,
+                "the results topic lost records; the calls that waited for it end as disconnected"
+            );
+        }
         self.registry.gap(self.lane);
     }
 
     fn trouble(&self, error: TransportError) {
-        tracing::warn!(
-            target: "kafka_rpc::client",
-            topic = self.topic,
-            partition = self.partition,
-            %error,
-            "the listener has trouble and goes on"
-        );
+        if let Some(suppressed) = error.pass_throttle("listener", &self.topic) {
+            tracing::warn!(
+                target: "kafka_rpc::client",
+                topic = self.topic,
+                partition = self.partition,
+                %error,
+                suppressed,
+                "the listener has trouble and goes on"
+            );
+        }
     }
 }
 

@@ -33,8 +33,9 @@ struct Owned {
     tracker: CommitTracker,
     /// How many of the tracker's pending offsets won't be done by this member.
     left: usize,
-    /// Held while the partition is being taken away and something of it isn't done.
-    release: Option<RevocationGuard>,
+    /// Held while the partition is being taken away, or drained, and something of it isn't done. It may
+    /// be taken away while it is drained.
+    releases: Vec<RevocationGuard>,
 }
 
 /// All partitions of a member.
@@ -51,8 +52,8 @@ pub(crate) struct Offsets {
 pub(crate) struct Settled {
     /// The next offset to be read, if it is to be committed.
     pub(crate) commit: Option<i64>,
-    /// The partition was waiting for this record: it is gone, and this may be dropped.
-    pub(crate) release: Option<RevocationGuard>,
+    /// The partition was waiting for this record: it is gone, and these may be dropped.
+    pub(crate) releases: Vec<RevocationGuard>,
 }
 
 impl Offsets {
@@ -75,7 +76,7 @@ impl Offsets {
                 since: now,
                 tracker: CommitTracker::default(),
                 left: 0,
-                release: None,
+                releases: Vec::new(),
             },
         );
     }
@@ -154,7 +155,7 @@ impl Offsets {
         let commit = owned.tracker.done(record.offset);
         Settled {
             commit,
-            release: self.let_go(record.partition),
+            releases: self.let_go(record.partition).unwrap_or_default(),
         }
     }
 
@@ -169,9 +170,9 @@ impl Offsets {
     /// settled. Returns its generation if it is still owned then.
     pub(crate) fn revoke(&mut self, partition: u32, release: &RevocationGuard) -> Option<u64> {
         let owned = self.owned.get_mut(&partition)?;
-        owned.release = Some(Arc::clone(release));
+        owned.releases.push(Arc::clone(release));
         let generation = owned.generation;
-        // A clone is dropped here; the caller holds another.
+        // Clones are dropped here; the callers hold others.
         match self.let_go(partition) {
             Some(_) => None,
             None => Some(generation),
@@ -179,8 +180,9 @@ impl Offsets {
     }
 
     /// A partition is gone. Returns what held it open, if it was being taken away.
-    pub(crate) fn remove(&mut self, partition: u32) -> Option<RevocationGuard> {
-        self.owned.remove(&partition)?.release
+    pub(crate) fn remove(&mut self, partition: u32) -> Vec<RevocationGuard> {
+        let owned = self.owned.remove(&partition);
+        owned.map_or_else(Vec::new, |owned| owned.releases)
     }
 
     fn current(&mut self, record: RecordRef) -> Option<&mut Owned> {
@@ -190,13 +192,13 @@ impl Offsets {
     }
 
     /// Removes a partition that is being taken away and has nothing left to be done.
-    fn let_go(&mut self, partition: u32) -> Option<RevocationGuard> {
+    fn let_go(&mut self, partition: u32) -> Option<Vec<RevocationGuard>> {
         let owned = self.owned.get(&partition)?;
         let drained = owned.tracker.pending() == owned.left;
-        if owned.release.is_none() || !drained {
+        if owned.releases.is_empty() || !drained {
             return None;
         }
-        self.remove(partition)
+        Some(self.remove(partition))
     }
 
     fn next_generation(&mut self) -> u64 {
@@ -251,10 +253,28 @@ mod tests {
         assert!(!released.load(Ordering::SeqCst));
         let settled = offsets.settle(running);
         assert_eq!(settled.commit, None, "the one below it wasn't done");
-        assert!(settled.release.is_some());
+        assert_eq!(settled.releases.len(), 1);
         drop(settled);
         assert!(released.load(Ordering::SeqCst));
         assert_eq!(offsets.generation(0), None);
+    }
+
+    #[test]
+    fn a_partition_that_is_taken_away_while_it_is_drained_is_let_go_once_for_both() {
+        let mut offsets = Offsets::default();
+        assign(&mut offsets, Some(0), Instant::now());
+        let running = offsets.read(0, 1, 0).unwrap();
+        let (drain, drained) = hold();
+        let (revocation, released) = hold();
+        assert!(offsets.revoke(0, &drain).is_some());
+        assert!(offsets.revoke(0, &revocation).is_some());
+        drop((drain, revocation));
+        let open = || !drained.load(Ordering::SeqCst) && !released.load(Ordering::SeqCst);
+        assert!(open());
+        let settled = offsets.settle(running);
+        assert!(open());
+        drop(settled);
+        assert!(drained.load(Ordering::SeqCst) && released.load(Ordering::SeqCst));
     }
 
     #[test]

@@ -283,14 +283,18 @@ impl Outbox {
             return;
         }
         count(&self.counters.lost_replies);
-        warn!(
-            target: "kafka_rpc::server",
-            call_id = %outgoing.reply.call_id,
-            topic = %outgoing.reply.address.topic,
-            partition = outgoing.reply.address.partition,
-            %error,
-            "a reply could not be brought to its caller",
-        );
+        let topic = &*outgoing.reply.address.topic;
+        if let Some(suppressed) = error.pass_throttle("replies", topic) {
+            warn!(
+                target: "kafka_rpc::server",
+                call_id = %outgoing.reply.call_id,
+                topic,
+                partition = outgoing.reply.address.partition,
+                %error,
+                suppressed,
+                "a reply could not be brought to its caller",
+            );
+        }
         settle_one(outgoing);
     }
 }

@@ -20,6 +20,7 @@ use crate::server::execute::run::{End, Run};
 use crate::server::observe::events::Event;
 use crate::server::observe::stats::count;
 use crate::server::schedule::Slot;
+use crate::util::throttle;
 use crate::wire::StageTimes;
 use crate::{Code, Outcome};
 
@@ -193,11 +194,14 @@ fn completion(env: &Env, run: &mut Run, ended: Ended, times: StageTimes) -> Comp
             &format!("the arguments of {} can't be decoded: {problem}", method()),
         ),
         Ended::Answered(Err(Failure::Answer(problem))) => {
-            warn!(
-                target: "kafka_rpc::server", call_id = %context.call_id(),
-                problem, "an answer can't be encoded",
-            );
             let message = format!("the answer of {} can't be encoded: {problem}", method());
+            if let Some(suppressed) = throttle::pass(format_args!("{message}")) {
+                warn!(
+                    target: "kafka_rpc::server", call_id = %context.call_id(),
+                    service = context.service(), method = context.method(),
+                    problem, suppressed, "an answer can't be encoded",
+                );
+            }
             refuse(Code::Internal, Outcome::Ran, &message)
         }
         Ended::Answered(Err(Failure::Unimplemented)) => {

@@ -48,7 +48,12 @@ impl Member {
             match transport.partitions(topic, LOOK_UP_TIMEOUT).await {
                 Ok(count) => return count.unwrap_or(0),
                 Err(error) => {
-                    tracing::warn!(target: "kafka_rpc::server", topic, %error, "can't look up a topic");
+                    if let Some(suppressed) = error.pass_throttle("look-up", topic) {
+                        tracing::warn!(
+                            target: "kafka_rpc::server", topic, %error, suppressed,
+                            "can't look up a topic",
+                        );
+                    }
                 }
             }
         }

@@ -68,6 +68,11 @@ impl Member {
         (state.queue.queued(), state.queue.running())
     }
 
+    /// The partitions that it owns.
+    pub(super) fn owned(&self) -> Vec<u32> {
+        lock(&self.state).offsets.all()
+    }
+
     /// Nothing is started or answered from now on that hasn't been.
     pub(crate) fn stop_starting(&self) {
         lock(&self.state).stopping = true;

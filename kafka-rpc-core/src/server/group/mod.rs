@@ -16,6 +16,7 @@
 //! and a resume of two threads can't overtake each other.
 
 mod actions;
+mod cancels;
 pub(super) mod env;
 pub(super) mod flow;
 mod handlers;
@@ -23,6 +24,7 @@ mod lookup;
 pub(super) mod member;
 mod rebalance;
 mod records;
+mod refusals;
 pub(super) mod sink;
 mod state;
 mod timers;

@@ -1,7 +1,10 @@
 //! Gains and loses partitions.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+
+use tokio::sync::oneshot;
 
 use super::member::Member;
 use super::state::Transition;
@@ -26,8 +29,35 @@ impl Member {
         });
     }
 
-    /// What hasn't been started is left to the next owner; what runs may go on for the grace period.
     pub(super) fn revoked(self: &Arc<Self>, partitions: &[u32], release: Release) {
+        self.give_back(partitions, release, |partitions, draining| Event::Revoked {
+            partitions,
+            draining,
+        });
+    }
+
+    /// Drains all partitions, as if they were taken away, while the member still owns them: it stays in
+    /// its group, and hears of cancels, until this is done.
+    pub(crate) fn drain(self: &Arc<Self>) -> impl Future<Output = ()> + use<> {
+        let partitions = self.owned();
+        let (sender, drained) = oneshot::channel::<()>();
+        let release = Release::new(move || drop(sender));
+        self.give_back(&partitions, release, |partitions, draining| {
+            Event::Draining {
+                partitions,
+                draining,
+            }
+        });
+        async move { drop(drained.await) }
+    }
+
+    /// What hasn't been started is left to the next owner; what runs may go on for the grace period.
+    fn give_back(
+        self: &Arc<Self>,
+        partitions: &[u32],
+        release: Release,
+        event: impl FnOnce(Vec<u32>, usize) -> Event,
+    ) {
         // What is to be let go waits for these.
         self.env.shared.complete.release();
         let release = Arc::new(Mutex::new(release));
@@ -45,10 +75,8 @@ impl Member {
                     None => state.ended.forget(partition),
                 }
             }
-            transition.actions.events.push(Event::Revoked {
-                partitions: partitions.to_vec(),
-                draining: draining.len(),
-            });
+            let event = event(partitions.to_vec(), draining.len());
+            transition.actions.events.push(event);
             if !draining.is_empty() {
                 let at = now + transition.env.shared.limits.grace;
                 let wake_by = state.timers.grace_began(at, draining);

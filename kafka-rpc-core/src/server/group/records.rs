@@ -1,19 +1,18 @@
 //! What a record does to a member's state: a command, a cancel, or something else.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::member::Member;
 use super::state::Transition;
-use crate::Code;
-use crate::call::{Extensions, Reason, Request};
+use crate::call::{Extensions, Request};
 use crate::server::admit::age::Age;
 use crate::server::admit::arrival::{Arrival, collect, reply_ms};
 use crate::server::admit::judge::{Admitted, Verdict};
 use crate::server::admit::pending_lookup::Keep;
-use crate::server::admit::refuse::{RETRY_AFTER_MS, Refusal, UNKNOWN_DEADLINE};
+use crate::server::admit::refuse::{Refusal, UNKNOWN_DEADLINE};
 use crate::server::calls::CallKey;
 use crate::server::calls::live::Live;
 use crate::server::complete::offsets::RecordRef;
@@ -24,10 +23,7 @@ use crate::server::execute::run::Run;
 use crate::server::observe::events::Event;
 use crate::server::observe::stats::count;
 use crate::transport::Incoming;
-use crate::wire::{self, Cancel, Envelope, Malformed};
-
-/// The pause between two log lines of a kind that peers can provoke.
-const LOG_PAUSE: Duration = Duration::from_secs(10);
+use crate::wire::{self, Envelope};
 
 impl Member {
     /// A record was read. Never blocks, and runs no user code but the `tracing` subscriber.
@@ -42,6 +38,9 @@ impl Member {
         self.transition(|transition| {
             // What isn't even noted as read stays uncommitted, for the next owner.
             if transition.state.stopping {
+                if let Some(Ok(Envelope::Cancel(cancel))) = envelope {
+                    transition.cancel_running(record.partition, &cancel);
+                }
                 return;
             }
             let Some(read) = transition.read(record, read_at_us / 1_000) else {
@@ -88,7 +87,7 @@ impl Transition<'_> {
         let state = &mut *self.state;
         if self.env.backlog.exceeds(capacity.commands, capacity.bytes) && state.flow.stop() {
             self.actions.flow = true;
-            if let Some(suppressed) = state.throttles.reply_backlog.pass(now, LOG_PAUSE) {
+            if let Some(suppressed) = state.throttles.reply_backlog.pass(now) {
                 self.actions.events.push(Event::ReplyBacklog { suppressed });
             }
         }
@@ -166,7 +165,7 @@ impl Transition<'_> {
         }
         let size = arrival.size();
         if self.is_full(size) {
-            if let Some(suppressed) = self.state.throttles.full.pass(read_at, LOG_PAUSE) {
+            if let Some(suppressed) = self.state.throttles.full.pass(read_at) {
                 self.actions.events.push(Event::Full { suppressed });
             }
             if let Some(address) = reply_to {
@@ -251,149 +250,15 @@ impl Transition<'_> {
             || self.state.flow.queued_bytes() + bytes > capacity.bytes
     }
 
-    /// A caller gave up. A cancel that came before its command is remembered; one for a call that has
-    /// ended does no harm.
-    fn cancel(&mut self, record: RecordRef, cancel: &Cancel<'_>, now: Instant) {
-        if let Some(service) = self.env.admission.find(cancel.service) {
-            let methods = self.env.admission.services[service]
-                .descriptor
-                .methods
-                .len();
-            let mut found = false;
-            for method in 0..methods {
-                found |= self.cancel_method(record, cancel, (service, method), now);
-            }
-            if !found {
-                let early = &mut self.state.early_cancels;
-                early.add(record.partition, service, cancel.call_id, now);
-            }
-            self.start_ready(now);
-        }
-        self.complete(record, Completion::Silent);
-    }
-
-    /// Ends the call if it is live as one of this method; says whether it is.
-    fn cancel_method(
-        &mut self,
-        record: RecordRef,
-        cancel: &Cancel<'_>,
-        (service, method): (usize, usize),
-        now: Instant,
-    ) -> bool {
-        let key = CallKey {
-            call_id: cancel.call_id,
-            partition: record.partition,
-            service,
-            method,
-        };
-        match self.state.live.find(&key) {
-            None => return false,
-            Some(Live::Running(context)) => {
-                let interrupt = (context.clone(), Reason::Cancelled);
-                self.actions.interrupts.push(interrupt);
-            }
-            Some(Live::Queued(place)) => {
-                if let Some(job) = self.state.queue.remove(place) {
-                    count(&self.env.shared.counters.cancelled);
-                    self.drop_queued(&job, now);
-                }
-            }
-        }
-        true
-    }
-
     /// A record is none of this member's business.
     fn foreign(&mut self, record: RecordRef) {
         count(&self.env.shared.counters.foreign);
         self.complete(record, Completion::Silent);
     }
 
-    /// A record is no envelope: its caller is told, if it can be found.
-    #[cold]
-    fn malformed(
-        &mut self,
-        read: RecordRef,
-        record: &Incoming<'_>,
-        malformed: Malformed<'_>,
-        now: Instant,
-    ) {
-        count(&self.env.shared.counters.malformed);
-        let address = malformed
-            .reply_to
-            .and_then(|address| self.env.admission.salvaged(address));
-        match (malformed.call_id, address) {
-            (Some(call_id), Some(address)) => {
-                let refusal = Refusal {
-                    call_id,
-                    attempt: 1,
-                    code: malformed.code,
-                    message: &malformed.reason,
-                    retry_after_ms: None,
-                    give_up: now + UNKNOWN_DEADLINE,
-                };
-                self.refuse(read, Some(address), &refusal);
-            }
-            _ => self.complete(read, Completion::Silent),
-        }
-        if let Some(suppressed) = self.state.throttles.malformed.pass(now, LOG_PAUSE) {
-            self.actions.events.push(Event::Malformed {
-                partition: record.partition,
-                offset: record.offset,
-                reason: malformed.reason,
-                suppressed,
-            });
-        }
-    }
-
-    /// There is no room for a command that could be run.
-    #[cold]
-    fn shed(&mut self, arrival: &Arrival<'_>, address: Address, deadline: Instant) {
-        let capacity = self.env.shared.limits.capacity;
-        let message = format!(
-            "the server is full: it takes {} commands, and {} bytes of arguments that wait; try \
-             again later, raise its `queue_limit`, or start more servers",
-            capacity.commands, capacity.bytes
-        );
-        let refusal = Refusal {
-            call_id: arrival.command.call_id,
-            attempt: arrival.command.attempt,
-            code: Code::ResourceExhausted,
-            message: &message,
-            retry_after_ms: Some(RETRY_AFTER_MS),
-            give_up: deadline,
-        };
-        self.refuse(arrival.record, Some(address), &refusal);
-    }
-
-    /// A command asks for its reply where none may be sent, and so gets none.
-    #[cold]
-    fn forbid(&mut self, arrival: &Arrival<'_>) {
-        if let Some(address) = arrival.command.reply_to {
-            self.env.shared.counters.refuse(Code::PermissionDenied);
-            let throttle = &mut self.state.throttles.forbidden;
-            if let Some(suppressed) = throttle.pass(arrival.read_at, LOG_PAUSE) {
-                self.actions.events.push(Event::Forbidden {
-                    call_id: arrival.command.call_id,
-                    topic: address.topic.to_owned(),
-                    partition: address.partition,
-                    suppressed,
-                });
-            }
-        }
-        self.complete(arrival.record, Completion::Silent);
-    }
-
-    /// Counts a refusal, and tells the caller if it waits for a reply.
-    fn refuse(&mut self, record: RecordRef, reply_to: Option<Address>, refusal: &Refusal<'_>) {
-        self.env.shared.counters.refuse(refusal.code);
-        let first_delivery = self.state.offsets.is_first_delivery(record);
-        let server = &self.env.shared.server_id;
-        self.complete(record, refusal.completion(server, reply_to, first_delivery));
-    }
-
     fn warn_of_skew(&mut self, arrival: &Arrival<'_>, age: Age) {
         if let Some(offset_ms) = age.skew_ms
-            && let Some(suppressed) = self.state.throttles.skew.pass(arrival.read_at, LOG_PAUSE)
+            && let Some(suppressed) = self.state.throttles.skew.pass(arrival.read_at)
         {
             count(&self.env.shared.counters.skew_warnings);
             self.actions.events.push(Event::Skew {

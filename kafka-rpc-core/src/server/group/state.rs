@@ -15,8 +15,8 @@ use crate::server::complete::Completion;
 use crate::server::complete::offsets::{Offsets, RecordRef};
 use crate::server::complete::origin::Origin;
 use crate::server::execute::job::Job;
-use crate::server::observe::events::Throttle;
 use crate::server::schedule::Schedule;
+use crate::util::throttle::Throttle;
 use crate::wire::CallId;
 
 /// Everything that changes. No user code runs while it is locked.
@@ -96,8 +96,8 @@ impl Transition<'_> {
             let complete = &self.env.shared.complete;
             complete.commit(&**membership, record.partition, next);
         }
-        if let Some(release) = settled.release {
-            self.actions.releases.push(release);
+        if !settled.releases.is_empty() {
+            self.actions.releases.extend(settled.releases);
             self.state.ended.forget(record.partition);
         }
     }

@@ -1,11 +1,12 @@
 //! What an operator reads of a server, never with a payload.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
 use crate::Code;
 use crate::transport::TransportError;
+use crate::util::throttle;
 use crate::wire::CallId;
 
 /// Something to be logged, once no lock is held: a subscriber is the user's code.
@@ -13,6 +14,10 @@ use crate::wire::CallId;
 pub(crate) enum Event {
     Assigned(Vec<u32>),
     Revoked {
+        partitions: Vec<u32>,
+        draining: usize,
+    },
+    Draining {
         partitions: Vec<u32>,
         draining: usize,
     },
@@ -74,11 +79,22 @@ impl Event {
                     "partitions revoked",
                 );
             }
-            Self::Lost(partitions) => {
-                warn!(
-                    target: "kafka_rpc::server", group, topic, ?partitions,
-                    "partitions lost; another server may run their commands again",
+            Self::Draining {
+                partitions,
+                draining,
+            } => {
+                info!(
+                    target: "kafka_rpc::server", group, topic, ?partitions, draining,
+                    "draining before the group is left",
                 );
+            }
+            Self::Lost(partitions) => {
+                if let Some(suppressed) = throttle::pass(format_args!("lost {group}/{topic}")) {
+                    warn!(
+                        target: "kafka_rpc::server", group, topic, ?partitions, suppressed,
+                        "partitions lost; another server may run their commands again",
+                    );
+                }
             }
             Self::GraceOver { partitions } => {
                 warn!(
@@ -87,7 +103,13 @@ impl Event {
                 );
             }
             Self::Trouble(error) => {
-                warn!(target: "kafka_rpc::server", group, topic, %error, "the group member is in trouble");
+                let place = format!("{group}/{topic}");
+                if let Some(suppressed) = error.pass_throttle("member", &place) {
+                    warn!(
+                        target: "kafka_rpc::server", group, topic, %error, suppressed,
+                        "the group member is in trouble",
+                    );
+                }
             }
             Self::Malformed {
                 partition,
@@ -156,27 +178,5 @@ impl Event {
                 );
             }
         }
-    }
-}
-
-/// Lets one event of a kind through at a time, and counts the others.
-#[derive(Debug, Default)]
-pub(crate) struct Throttle {
-    last: Option<Instant>,
-    suppressed: u64,
-}
-
-impl Throttle {
-    /// How many were held back since the last; `None` if this one is to be held back, too.
-    pub(crate) fn pass(&mut self, now: Instant, pause: Duration) -> Option<u64> {
-        if self
-            .last
-            .is_some_and(|last| now.saturating_duration_since(last) < pause)
-        {
-            self.suppressed += 1;
-            return None;
-        }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.suppressed))
     }
 }

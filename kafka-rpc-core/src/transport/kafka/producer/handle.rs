@@ -20,6 +20,7 @@ use crate::transport::{
     BoxFuture, DeliverySink, Duplicates, Producer, Record, TransportError, TransportErrorKind,
 };
 use crate::util::sync::lock;
+use crate::util::throttle;
 
 /// How long a first connection may take.
 const WARM_UP: Duration = Duration::from_secs(10);
@@ -131,11 +132,15 @@ fn warm_up(
 
 /// Puts a new client in the place of one that a fatal error ended.
 fn replace(settings: &Settings, shared: &Arc<Shared>, old: &BaseProducer<Deliveries>) {
-    tracing::warn!(
-        target: "kafka_rpc::librdkafka",
-        error = ?old.client().fatal_error(),
-        "a fatal error ended the producer, which is replaced"
-    );
+    let error = old.client().fatal_error();
+    if let Some(suppressed) = throttle::pass(format_args!("producer: {error:?}")) {
+        tracing::warn!(
+            target: "kafka_rpc::librdkafka",
+            ?error,
+            suppressed,
+            "a fatal error ended the producer, which is replaced"
+        );
+    }
     match connect(settings, shared) {
         Ok(new) => {
             *lock(&shared.ended) = fatal_error(old);
@@ -144,7 +149,12 @@ fn replace(settings: &Settings, shared: &Arc<Shared>, old: &BaseProducer<Deliver
             lock(&shared.ended).take();
         }
         Err(error) => {
-            tracing::warn!(target: "kafka_rpc::librdkafka", %error, "can't replace the producer");
+            if let Some(suppressed) = error.pass_throttle("producer", "replaced") {
+                tracing::warn!(
+                    target: "kafka_rpc::librdkafka", %error, suppressed,
+                    "can't replace the producer"
+                );
+            }
         }
     }
 }
