@@ -4,19 +4,21 @@
 //! A [`Mutex`] has a rank, and debug builds assert that locks are taken in the order of
 //! [`lock_order`](crate::util::lock_order).
 
+#[cfg(kafka_rpc_loom)]
+pub(crate) mod atomic;
 mod mutex;
 mod notify;
+mod rwlock;
 
 #[cfg(test)]
 mod tests;
 
-#[cfg(kafka_rpc_loom)]
-pub(crate) use loom::sync::atomic;
 #[cfg(not(kafka_rpc_loom))]
 pub(crate) use std::sync::atomic;
 
 pub(crate) use mutex::{Condvar, Mutex, MutexGuard, lock};
 pub(crate) use notify::Notify;
+pub(crate) use rwlock::{RwLock, read, write};
 
 #[cfg(kafka_rpc_loom)]
 use loom::sync as primitives;

@@ -99,7 +99,12 @@ impl<T, const RANK: u8> DerefMut for MutexGuard<'_, T, RANK> {
 
 /// A condition variable. As any, it may wake a thread for no reason: look at the condition again.
 #[derive(Debug, Default)]
-pub(crate) struct Condvar(primitives::Condvar);
+pub(crate) struct Condvar {
+    condition: primitives::Condvar,
+    /// How many threads wait with a timeout.
+    #[cfg(kafka_rpc_loom)]
+    timed: std::sync::atomic::AtomicUsize,
+}
 
 impl Condvar {
     /// Unlocks, waits until notified, and locks again.
@@ -112,12 +117,15 @@ impl Condvar {
     ) -> MutexGuard<'a, T, RANK> {
         let MutexGuard { guard, held } = guard;
         held.assert_is_last();
-        let guard = self.0.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        let guard = self
+            .condition
+            .wait(guard)
+            .unwrap_or_else(PoisonError::into_inner);
         MutexGuard { guard, held }
     }
 
-    /// The same, for `timeout` at most. In a model no time passes by itself, so that a wake-up that
-    /// is lost is a deadlock, and found.
+    /// The same, for `timeout` at most. In a model no time passes but by `pass_time`, so that a
+    /// wake-up that is lost is a deadlock, and found.
     ///
     /// # Panics
     /// As [`wait`](Self::wait).
@@ -128,18 +136,30 @@ impl Condvar {
     ) -> MutexGuard<'a, T, RANK> {
         let MutexGuard { guard, held } = guard;
         held.assert_is_last();
+        #[cfg(kafka_rpc_loom)]
+        self.timed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let (guard, _) = self
-            .0
+            .condition
             .wait_timeout(guard, timeout)
             .unwrap_or_else(PoisonError::into_inner);
+        #[cfg(kafka_rpc_loom)]
+        self.timed.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
         MutexGuard { guard, held }
     }
 
     pub(crate) fn notify_one(&self) {
-        self.0.notify_one();
+        self.condition.notify_one();
     }
 
     pub(crate) fn notify_all(&self) {
-        self.0.notify_all();
+        self.condition.notify_all();
+    }
+
+    /// Lets every timeout run out, of threads that wait with one. The caller holds their mutex.
+    #[cfg(all(test, kafka_rpc_loom))]
+    pub(crate) fn pass_time<T, const RANK: u8>(&self, _guard: &MutexGuard<'_, T, RANK>) {
+        if self.timed.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+            self.condition.notify_all();
+        }
     }
 }
