@@ -10,6 +10,8 @@ mod mutex;
 mod notify;
 mod rwlock;
 
+#[cfg(all(test, kafka_rpc_loom))]
+pub(crate) mod model;
 #[cfg(test)]
 mod tests;
 

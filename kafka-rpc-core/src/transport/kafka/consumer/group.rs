@@ -153,21 +153,22 @@ impl Shared {
 
 impl Shared {
     /// The life of one of the member's two threads, of which one polls.
-    fn live(&self, mut polls: bool) {
-        while polls || self.lease.wait() {
+    fn live(&self, polls: bool) {
+        let poll = || {
             let mut poller = lock(&self.poller);
-            let Some((work, alone)) = poller.as_mut().and_then(|poller| poller.next(self)) else {
+            let work = poller.as_mut().and_then(|poller| poller.next(self));
+            if work.is_none() {
                 // The consumer's teardown waits for its commits, and blocks as long as the group's
                 // coordinator can't be reached.
                 drop(poller.take());
-                drop(poller);
-                self.lease.end();
-                return self.left.open();
-            };
-            drop(poller);
-            let running = self.lease.begin();
-            work.run(alone);
-            polls = self.lease.finish(running);
+            }
+            work
+        };
+        if self
+            .lease
+            .share(polls, poll, |(work, alone)| work.run(alone))
+        {
+            self.left.open();
         }
     }
 }

@@ -36,11 +36,32 @@ pub(in crate::transport::kafka) struct PollLease {
 
 /// Work that is being done.
 #[must_use = "it has to be finished"]
-pub(in crate::transport::kafka) struct Work(u64);
+struct Work(u64);
 
 impl PollLease {
+    /// The life of one of the two threads, of which one `polls` at first. It polls while it has the
+    /// lease, runs what that leads to, and watches while it doesn't have it. Returns when `poll` has
+    /// no more work for either thread; says whether that was told to this one.
+    pub(in crate::transport::kafka) fn share<W>(
+        &self,
+        mut polls: bool,
+        mut poll: impl FnMut() -> Option<W>,
+        mut run: impl FnMut(W),
+    ) -> bool {
+        while polls || self.wait() {
+            let Some(work) = poll() else {
+                self.end();
+                return true;
+            };
+            let begun = self.begin();
+            run(work);
+            polls = self.finish(begun);
+        }
+        false
+    }
+
     /// The polling thread begins to work. It may lose the lease from now on.
-    pub(in crate::transport::kafka) fn begin(&self) -> Work {
+    fn begin(&self) -> Work {
         let step = self.steps.load(Ordering::Relaxed) + 1;
         self.steps.store(step, Ordering::SeqCst);
         // Whoever stops watching says so before it looks at the steps, so one of both sees the other.
@@ -53,14 +74,14 @@ impl PollLease {
     }
 
     /// The work is done; says whether the thread still has the lease.
-    pub(in crate::transport::kafka) fn finish(&self, work: Work) -> bool {
+    fn finish(&self, work: Work) -> bool {
         self.steps
             .compare_exchange(work.0, work.0 + 1, Ordering::SeqCst, Ordering::SeqCst)
             .is_ok()
     }
 
     /// Waits for the lease; `false` if there won't be one any more.
-    pub(in crate::transport::kafka) fn wait(&self) -> bool {
+    fn wait(&self) -> bool {
         let mut seen = self.steps.load(Ordering::SeqCst);
         let mut quiet = 0;
         let mut guard = lock(&self.lock);
@@ -102,7 +123,7 @@ impl PollLease {
     }
 
     /// Ends all waiting.
-    pub(in crate::transport::kafka) fn end(&self) {
+    fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
         drop(lock(&self.lock));
         self.wake.notify_all();
