@@ -15,7 +15,7 @@ use crate::{Code, Descriptor, Method, Operation, Outcome, RpcError, ServiceClien
 use crate::client::binding::Binding;
 use crate::client::builder::{ClientBuilder, Options};
 use crate::client::inbound::replies::{Replies, Reports};
-use crate::client::outbound::batcher::Company;
+use crate::client::outbound::batcher::Batcher;
 use crate::client::pending::Registry;
 use crate::client::stats::ClientStats;
 
@@ -83,7 +83,7 @@ pub(crate) struct Connection {
     pub(super) producer: Arc<dyn Producer>,
     pub(super) options: Options,
     pub(super) testing: Testing,
-    pub(super) company: Company,
+    pub(super) batcher: Batcher,
     transport: Arc<dyn Transport>,
     instance: [u8; 8],
     next: AtomicU64,
@@ -178,7 +178,7 @@ impl Connection {
                 producer,
                 options,
                 testing: Testing::default(),
-                company: Company::default(),
+                batcher: Batcher::default(),
                 transport,
                 instance,
                 next: AtomicU64::new(1),

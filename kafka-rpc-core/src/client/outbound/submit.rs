@@ -142,7 +142,7 @@ impl Request {
             urgent: method.oneway || asked,
         };
         let in_flight = connection.registry.in_flight();
-        connection.company.expect(in_flight, &connection.producer);
+        connection.batcher.on_send(in_flight, &connection.producer);
         if let Err(error) = connection.producer.produce(record, id.sequence()) {
             return Err(pending.withdraw(error));
         }

@@ -20,7 +20,7 @@ use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::consumer::burst::Flow;
 use crate::transport::kafka::consumer::offsets::Offsets;
 use crate::transport::kafka::consumer::rebalance::{Context, number};
-use crate::transport::kafka::consumer::watchdog::Turn;
+use crate::transport::kafka::consumer::watchdog::PollLease;
 use crate::transport::kafka::consumer::{commit, leave};
 use crate::transport::kafka::ffi;
 use crate::transport::kafka::ffi::Polled;
@@ -78,7 +78,7 @@ pub(in crate::transport::kafka) fn join(
             leaving: Latch::default(),
             left: Latch::default(),
             poller: Mutex::default(),
-            turn: Turn::default(),
+            lease: PollLease::default(),
         });
         let second = Arc::clone(&shared);
         let started = subscribe(&settings, &shared).and_then(|poller| {
@@ -141,9 +141,9 @@ pub(in crate::transport::kafka) struct Shared {
     leave_by: Mutex<Option<Instant>>,
     leaving: Latch,
     left: Latch,
-    /// Held by the thread that polls, whose turn it is; empty at the end.
+    /// Held by the thread that polls, which has the lease; empty at the end.
     poller: Mutex<Option<Poller>>,
-    turn: Turn,
+    lease: PollLease,
 }
 
 impl Shared {
@@ -196,21 +196,22 @@ impl Shared {
 
 impl Shared {
     /// The life of one of the member's two threads, of which one polls.
-    fn live(&self, mut polls: bool) {
-        while polls || self.turn.wait() {
+    fn live(&self, polls: bool) {
+        let poll = || {
             let mut poller = lock(&self.poller);
-            let Some((work, alone)) = poller.as_mut().and_then(|poller| poller.next(self)) else {
+            let work = poller.as_mut().and_then(|poller| poller.next(self));
+            if work.is_none() {
                 // The consumer's teardown waits for its commits, and blocks as long as the group's
                 // coordinator can't be reached.
                 drop(poller.take());
-                drop(poller);
-                self.turn.end();
-                return self.left.open();
-            };
-            drop(poller);
-            let step = self.turn.begin();
-            work.run(alone);
-            polls = self.turn.finish(step);
+            }
+            work
+        };
+        if self
+            .lease
+            .share(polls, poll, |(work, alone)| work.run(alone))
+        {
+            self.left.open();
         }
     }
 }
