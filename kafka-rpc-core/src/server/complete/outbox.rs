@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::iter;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -16,7 +16,8 @@ use crate::transport::{
     BoxFuture, Clock, Delivery, DeliverySink, Membership, Producer, Record, TransportError,
     TransportErrorKind,
 };
-use crate::util::sync::lock;
+use crate::util::lock_order::OUTBOX;
+use crate::util::sync::{Mutex, lock};
 
 /// The first pause before a reply is produced again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -96,7 +97,7 @@ pub(crate) struct Outbox {
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
     producer: OnceLock<Arc<dyn Producer>>,
-    state: Mutex<State>,
+    state: Mutex<State, OUTBOX>,
 }
 
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! One group member: locks its state, makes a transition, and carries out what that leads to.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
@@ -17,15 +17,16 @@ use crate::server::complete::outbox::Backlog;
 use crate::server::complete::{Completion, Settle};
 use crate::server::execute::run::{End, Owner, Run};
 use crate::transport::Membership;
-use crate::util::sync::lock;
+use crate::util::lock_order::{MEMBER_PAUSED, MEMBER_STATE};
+use crate::util::sync::{Mutex, lock};
 
 /// A member of one group, on one topic.
 pub(crate) struct Member {
     pub(crate) env: Env,
-    state: Mutex<State>,
+    state: Mutex<State, MEMBER_STATE>,
     /// Whether the member is paused, as the transport was told. Held while it is told, so that a
     /// pause and a resume of two threads can't overtake each other.
-    paused: Mutex<bool>,
+    paused: Mutex<bool, MEMBER_PAUSED>,
 }
 
 impl Member {

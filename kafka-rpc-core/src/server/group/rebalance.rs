@@ -1,7 +1,7 @@
 //! Gains and loses partitions.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -12,6 +12,7 @@ use crate::call::Reason;
 use crate::server::calls::live::Live;
 use crate::server::observe::events::Event;
 use crate::transport::{Assigned, Release};
+use crate::util::sync::Mutex;
 
 impl Member {
     pub(super) fn assigned(self: &Arc<Self>, partitions: &[Assigned]) {
