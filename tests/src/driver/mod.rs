@@ -1,0 +1,49 @@
+//! Deploys under load and under faults, with a checker for what happened.
+//!
+//! A [`scenario`] starts servers and clients as processes of their own on a real Kafka, makes calls,
+//! and carries out a [`schedule`] of faults. Every process writes what it does to one [`history`];
+//! the [`checker`] then judges that history, and the [`table`] shows the outcome.
+//!
+//! It uses kafka-rpc's public API alone, so the same driver measures any version of it.
+
+pub mod checker;
+pub mod client;
+pub mod cluster;
+pub mod fleet;
+pub mod history;
+pub mod log;
+pub mod run;
+pub mod scenario;
+pub mod schedule;
+pub mod server;
+pub mod table;
+pub mod workload;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use history::{Event, Writer, now};
+
+/// What a process prints when it does its work.
+pub(crate) const READY: &str = "ready";
+/// How often a process looks whether it stands still.
+const STALL_LOOK: Duration = Duration::from_millis(20);
+/// From when on it records that it did.
+const STALL: Duration = Duration::from_millis(60);
+
+/// Records when this process stood still: stopped by a signal, or without a processor.
+///
+/// A thread of its own looks, not a task: what blocks the runtime's workers is no excuse.
+fn watch_stalls(history: &Arc<Writer>) {
+    let history = Arc::clone(history);
+    thread::spawn(move || {
+        loop {
+            let since = now();
+            thread::sleep(STALL_LOOK);
+            if Duration::from_nanos(now() - since) > STALL {
+                history.record(Event::Stall { since });
+            }
+        }
+    });
+}
