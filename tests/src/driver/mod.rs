@@ -6,9 +6,10 @@
 //!
 //! It uses kafka-rpc's public API alone, so the same driver measures any version of it.
 
+pub mod brokers;
 pub mod checker;
 pub mod client;
-pub mod cluster;
+
 pub mod fleet;
 pub mod history;
 pub mod log;
@@ -25,6 +26,10 @@ use std::time::Duration;
 
 use history::{Event, Writer, now};
 
+/// The first argument of the driver's binary that makes it a server.
+pub const SERVE: &str = "serve";
+/// The first argument of the driver's binary that makes it a client.
+pub const CALL: &str = "call";
 /// What a process prints when it does its work.
 pub(crate) const READY: &str = "ready";
 /// How often a process looks whether it stands still.
