@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use kafka_rpc_tests::broker::Cluster;
 use kafka_rpc_tests::driver::run::{Settings, run};
 use kafka_rpc_tests::driver::scenario::{SHORT, Scenario};
@@ -21,15 +23,16 @@ fn short_scenarios_keep_what_they_assert() {
         program: env!("CARGO_BIN_EXE_driver").into(),
         seed,
         seconds: None,
+        calm: Duration::from_secs(1),
         keep: None,
     };
     let mut failures = Vec::new();
-    for (name, round) in SHORT {
+    for (name, round, recovery) in SHORT {
         let scenario = Scenario::named(name).unwrap();
         let short = Scenario {
             rounds: 1,
             round: round.unwrap_or(scenario.round),
-            recovery: scenario.recovery.min(5),
+            recovery,
             ..scenario
         };
         let outcome = run(&short, &settings, &mut cluster).unwrap();

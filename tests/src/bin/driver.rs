@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use kafka_rpc_tests::broker::Cluster;
 use kafka_rpc_tests::driver::run::{Outcome, Settings, run, schedule};
@@ -117,6 +118,7 @@ fn drive(options: &Options) -> Done {
         program: std::env::current_exe()?,
         seed: options.seed.unwrap_or_else(|| fastrand::u64(..1_000_000)),
         seconds: options.seconds,
+        calm: Duration::from_secs(5),
         keep: options.keep.clone(),
     };
     eprintln!("seed {}", settings.seed);

@@ -1,5 +1,6 @@
 //! The process that calls.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -40,6 +41,8 @@ pub struct Options {
     pub rate: u32,
     /// What decides them.
     pub seed: u64,
+    /// How many servers must have answered before it begins, so that none is about to join.
+    pub servers: usize,
 }
 
 type Ending = Pin<Box<dyn Future<Output = Event> + Send>>;
@@ -47,7 +50,7 @@ type Ending = Pin<Box<dyn Future<Output = Event> + Send>>;
 /// Makes calls until SIGTERM, then waits for their ends.
 ///
 /// # Errors
-/// The client can't be connected, or a first call to each partition fails.
+/// The client can't be connected, or the servers don't serve.
 pub async fn call(options: Options) -> Result<(), Box<dyn Error>> {
     let history = Arc::new(Writer::create(&options.folder, options.number)?);
     log::record_warnings(&history);
@@ -64,9 +67,7 @@ pub async fn call(options: Options) -> Result<(), Box<dyn Error>> {
         next: u64::from(options.number) << 32,
     };
     let mut rng = Rng::with_seed(options.seed ^ u64::from(options.number));
-    for partition in 0..PARTITIONS {
-        caller.warm_up(&mut rng, partition).await?;
-    }
+    caller.warm_up(&mut rng, options.servers).await?;
     println!("{READY}");
 
     let mut calls = JoinSet::new();
@@ -110,20 +111,38 @@ impl Caller {
         call
     }
 
-    /// Proves that a partition is served.
-    async fn warm_up(&mut self, rng: &mut Rng, partition: u32) -> Result<(), Box<dyn Error>> {
+    /// Calls on all partitions until each is served, and by so many servers.
+    async fn warm_up(&mut self, rng: &mut Rng, servers: usize) -> Result<(), Box<dyn Error>> {
+        let until = tokio::time::Instant::now() + WARM_UP;
+        loop {
+            let mut owners = HashSet::new();
+            for partition in 0..PARTITIONS {
+                owners.insert(self.owner(rng, partition).await?);
+            }
+            if owners.len() >= servers {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > until {
+                return Err(format!("only the servers {owners:?} serve").into());
+            }
+            // A rebalance is under way; each round of calls takes its time.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Which server serves a partition.
+    async fn owner(&mut self, rng: &mut Rng, partition: u32) -> Result<u32, Box<dyn Error>> {
         let mut plan = Plan::draw(rng, Mix::Quick);
         (plan.method, plan.key, plan.timeout) = (Method::Quick, None, WARM_UP);
         let call = self.invoke(&plan);
         let quick = self.workload.quick(call, plan.data).timeout(plan.timeout);
         let end = value(call, quick.partition(partition)).await;
-        let succeeded = matches!(end, Event::Ok { .. });
+        let owner = match &end {
+            Event::Ok { receipt, .. } => receipt.map(|receipt| receipt.server),
+            _ => None,
+        };
         self.history.record(end);
-        if succeeded {
-            Ok(())
-        } else {
-            Err(format!("partition {partition} isn't served").into())
-        }
+        owner.ok_or_else(|| format!("partition {partition} isn't served").into())
     }
 
     /// Polls a call for the first time, so that calls are sent in the order of their numbers, and

@@ -144,8 +144,7 @@ impl<'c> Fleet<'c> {
                 if let Some(node) = self.struck.take() {
                     self.cluster.node(node).resume();
                 }
-                let enough = self.cluster.size().min(2);
-                self.demand_replicas(enough)?;
+                self.demand_replicas(self.cluster.size().min(2))?;
                 self.mark(step, Phase::End);
             }
         }
@@ -242,6 +241,7 @@ impl<'c> Fleet<'c> {
                 mix,
                 rate,
                 seed,
+                servers: self.servers.iter().flatten().count(),
             })),
         };
         command
@@ -326,12 +326,11 @@ impl<'c> Fleet<'c> {
 
     fn withhold_replicas(&mut self, step: &Step) -> Result<(), String> {
         let size = self.cluster.size();
-        if size > 1 {
-            let coordinator = self.choose(Node::Coordinator)?;
-            self.struck = (1..=size).find(|node| *node != coordinator);
-        }
+        let coordinator = self.choose(Node::Coordinator)?;
+        self.struck = (1..=size).find(|node| *node != coordinator);
         self.mark(step, Phase::Start);
-        self.demand_replicas(if size > 1 { size } else { 2 })?;
+        // No more than there are replicas: brokers take that for what there are.
+        self.demand_replicas(size)?;
         if let Some(node) = self.struck {
             self.cluster.node(node).pause();
         }

@@ -17,11 +17,6 @@ use crate::run;
 const CLIENTS: usize = 2;
 /// How many calls all clients together make in a second.
 const RATE: u32 = 300;
-/// How long calls are made before the first fault.
-const CALM: Duration = Duration::from_secs(3);
-/// How long they are made after the last fault and the recovery.
-const PROOF: Duration = Duration::from_secs(5);
-
 /// How a scenario is run.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -31,6 +26,8 @@ pub struct Settings {
     pub seed: u64,
     /// How long the schedule is at least; by default the scenario says how many rounds it has.
     pub seconds: Option<u64>,
+    /// How long calls are made before the first fault, and again after the last one's recovery.
+    pub calm: Duration,
     /// Where the histories are kept; by default they are deleted.
     pub keep: Option<PathBuf>,
 }
@@ -99,14 +96,14 @@ pub fn run(
     for client in 0..CLIENTS {
         fleet.perform(&Step::StartClient(client))?;
     }
-    fleet.perform(&Step::Wait(CALM))?;
+    fleet.perform(&Step::Wait(settings.calm))?;
     for step in schedule(scenario, settings) {
         fleet
             .perform(&step)
             .map_err(|error| format!("{step}: {error}"))?;
     }
     let recovery = Duration::from_secs(scenario.recovery);
-    fleet.perform(&Step::Wait(recovery + PROOF))?;
+    fleet.perform(&Step::Wait(recovery + settings.calm))?;
     fleet.end();
 
     let history = History::read(&folder).map_err(|error| error.to_string())?;

@@ -40,8 +40,8 @@ pub enum Step {
     KillBroker(Node),
     /// The broker that was killed is started again; done when it answers.
     RestartBroker,
-    /// The topics demand one replica more than there are in sync. With several nodes, one that doesn't
-    /// coordinate the group is stopped as well.
+    /// The topics demand a replica on each broker, and one broker is stopped (SIGSTOP) that doesn't
+    /// coordinate the group.
     WithholdReplicas,
     /// Ends that.
     ReturnReplicas,
