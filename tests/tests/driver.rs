@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kafka_rpc_tests::broker::Cluster;
 use kafka_rpc_tests::driver::run::{Settings, run};
-use kafka_rpc_tests::driver::scenario::{SHORT, Scenario};
+use kafka_rpc_tests::driver::scenario::short;
 use kafka_rpc_tests::driver::table;
 
 /// Guarantee: servers restart, servers and clients are killed, and brokers fail, and yet every call
@@ -27,18 +27,11 @@ fn short_scenarios_keep_what_they_assert() {
         keep: None,
     };
     let mut failures = Vec::new();
-    for (name, round, recovery) in SHORT {
-        let scenario = Scenario::named(name).unwrap();
-        let short = Scenario {
-            rounds: 1,
-            round: round.unwrap_or(scenario.round),
-            recovery,
-            ..scenario
-        };
-        let outcome = run(&short, &settings, &mut cluster).unwrap();
+    for scenario in short() {
+        let outcome = run(&scenario, &settings, &mut cluster).unwrap();
         println!("{}", table::line(&outcome));
         if !outcome.holds() {
-            failures.push(format!("{name}: {}", table::failures(&outcome)));
+            failures.push(format!("{}: {}", scenario.name, table::failures(&outcome)));
         }
     }
     assert!(failures.is_empty(), "seed {seed}\n{}", failures.join("\n"));

@@ -3,7 +3,7 @@
 use super::checker::Invariant::{
     self, KeyOrder, KeyOverlap, NoRepeat, NotRunIsTrue, PatientCallsSucceed, StartsInTime,
 };
-use super::schedule::{Node, Round, Step};
+use super::schedule::{DrawRound, Node, Step};
 use super::workload::Mix;
 
 /// Which faults strike which processes.
@@ -20,7 +20,7 @@ pub struct Scenario {
     /// Which calls the two clients make.
     pub mix: Mix,
     /// One round of faults.
-    pub round: fn(&mut Round<'_>),
+    pub round: DrawRound,
     /// How many rounds there are.
     pub rounds: usize,
     /// How long after the last fault calls may still fail, in seconds.
@@ -45,7 +45,7 @@ const CONCESSIONS: &[(&str, &[Invariant], &[Invariant])] = &[
     ("baseline",             &[],                              &[]),
     ("rolling-quick",        &[],                              &[NoRepeat]),
     ("rolling-mixed",        &[],                              &[NoRepeat, PatientCallsSucceed, StartsInTime]),
-    ("server-kill",          &[NoRepeat, PatientCallsSucceed], &[]),
+    ("server-kill",          &[NoRepeat, PatientCallsSucceed], &[StartsInTime]),
     ("only-server-kill",     &[NoRepeat, PatientCallsSucceed], &[]),
     ("server-freeze",        &[NoRepeat, PatientCallsSucceed, NotRunIsTrue, KeyOverlap, KeyOrder], &[StartsInTime]),
     ("client-kill",          &[],                              &[]),
@@ -251,27 +251,39 @@ pub const ALL: [Scenario; 16] = [
     },
 ];
 
-/// The short variants that every test run makes: one round, which may be another one, and how many
-/// seconds later calls succeed again.
-pub const SHORT: [(&str, Option<fn(&mut Round<'_>)>, u64); 4] = [
-    ("rolling-quick", None, 2),
-    ("client-kill", None, 0),
-    (
-        "server-kill",
-        Some(|round| {
-            round.then(Step::KillServer(1));
-        }),
-        7,
-    ),
-    (
-        "broker-freeze-4s",
-        Some(|round| {
-            round.then(Step::FreezeBroker(Node::Leader)).wait(4.0);
-            round.then(Step::ThawBroker);
-        }),
-        2,
-    ),
-];
+/// The short variants that every test run makes.
+#[must_use]
+pub fn short() -> Vec<Scenario> {
+    let variants: [(&str, Option<DrawRound>, u64); 4] = [
+        ("rolling-quick", None, 2),
+        ("client-kill", None, 0),
+        (
+            "server-kill",
+            Some(|round| {
+                round.then(Step::KillServer(1));
+            }),
+            7,
+        ),
+        (
+            "broker-freeze-4s",
+            Some(|round| {
+                round.then(Step::FreezeBroker(Node::Leader)).wait(4.0);
+                round.then(Step::ThawBroker);
+            }),
+            2,
+        ),
+    ];
+    let variants = variants.into_iter().filter_map(|(name, round, recovery)| {
+        let scenario = Scenario::named(name)?;
+        Some(Scenario {
+            round: round.unwrap_or(scenario.round),
+            rounds: 1,
+            recovery,
+            ..scenario
+        })
+    });
+    variants.collect()
+}
 
 /// What most scenarios have in common.
 const fn calm(name: &'static str, about: &'static str) -> Scenario {
@@ -324,9 +336,8 @@ mod tests {
 
     #[test]
     fn the_short_variants_are_of_scenarios_for_one_node() {
-        for (name, ..) in SHORT {
-            assert_eq!(Scenario::named(name).unwrap().nodes, 1, "{name}");
-        }
+        assert_eq!(short().len(), 4);
+        assert!(short().iter().all(|scenario| scenario.nodes == 1));
     }
 
     #[test]

@@ -89,7 +89,10 @@ impl fmt::Display for Node {
     }
 }
 
-/// What draws the steps of one round.
+/// Draws one round of a scenario.
+pub type DrawRound = fn(&mut Round<'_>);
+
+/// The steps of one round, while they are drawn.
 #[derive(Debug)]
 pub struct Round<'r> {
     rng: &'r mut Rng,
@@ -125,12 +128,7 @@ impl Round<'_> {
 
 /// Draws a schedule: `rounds` rounds, or as many as `seconds` takes.
 #[must_use]
-pub fn draw(
-    seed: u64,
-    rounds: usize,
-    seconds: Option<u64>,
-    round: fn(&mut Round<'_>),
-) -> Vec<Step> {
+pub fn draw(seed: u64, rounds: usize, seconds: Option<u64>, round: DrawRound) -> Vec<Step> {
     let mut rng = Rng::with_seed(seed);
     let mut steps = Vec::new();
     let mut drawn = 0;

@@ -9,8 +9,8 @@ use super::scenario::{Concession, Scenario};
 
 /// The head of the table.
 pub const HEAD: &str = "\
-| scenario | nodes | calls | ended | worst overrun | failed ≥ 2 s (10 s) | recovery | effects 0/1/2+ (answered again) | late starts | key order, overlaps | one-way lost | cancels late | log lines (most/s) | verdict |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
+| scenario | nodes | calls | ended | worst overrun | failed ≥ 2 s (10 s) | recovery | effects 0/1/2+ (answered again) | late starts | key order, overlaps | one-way lost | cancels late | log lines (most/s) | machine stalls | verdict |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
 
 /// One line of the table.
 #[must_use]
@@ -18,7 +18,7 @@ pub fn line(outcome: &Outcome) -> String {
     let figures = &outcome.report.figures;
     let [none, one, more] = figures.effects;
     format!(
-        "| {} | {} | {} | {} | {} ms | {} of {} ({}) | {} / {} | {none}/{one}/{more} ({}) | {} | {}, {} | {} | {} | {} ({}) | {} |",
+        "| {} | {} | {} | {} | {} ms | {} of {} ({}) | {} / {} | {none}/{one}/{more} ({}) | {} | {}, {} | {} | {} | {} ({}) | {} | {} |",
         outcome.scenario,
         outcome.nodes,
         figures.calls,
@@ -37,6 +37,7 @@ pub fn line(outcome: &Outcome) -> String {
         figures.late_cancels,
         figures.log_lines,
         figures.most_log_lines,
+        stalls(figures),
         verdict(outcome),
     )
 }
@@ -83,6 +84,13 @@ fn late(figures: &Figures) -> String {
     match figures.late_starts {
         0 => "0".to_owned(),
         late => format!("{late}, {}", seconds(Some(figures.worst_start_ms))),
+    }
+}
+
+fn stalls(figures: &Figures) -> String {
+    match figures.stalls {
+        0 => "0".to_owned(),
+        stalls => format!("{stalls}, {} ms", figures.worst_stall_ms),
     }
 }
 

@@ -57,8 +57,10 @@ pub struct Figures {
     pub log_lines: usize,
     /// The most that one process wrote in one second.
     pub most_log_lines: usize,
-    /// How often the driver began or ended a fault.
-    pub fault_events: usize,
+    /// How often a process stood still that the driver hadn't stopped: the machine was busy.
+    pub stalls: usize,
+    /// For how long, at worst.
+    pub worst_stall_ms: u64,
 }
 
 impl Figures {
@@ -77,13 +79,13 @@ impl Figures {
                 .map(|(_, late)| late / MS)
                 .max()
                 .unwrap_or(0),
-            fault_events: index.faults.len(),
             ..Self::default()
         };
         for call in index.calls.values() {
             figures.count(index, call);
         }
         figures.listen(history);
+        figures.look_for_stalls(index);
         figures
     }
 
@@ -131,6 +133,20 @@ impl Figures {
                 end.is_none_or(|end| end > at.max(run.at) + CANCEL_PATIENCE)
             });
             self.late_cancels += usize::from(goes_on);
+        }
+    }
+
+    fn look_for_stalls(&mut self, index: &Index<'_>) {
+        let stalls = index.processes.values().flat_map(|process| &process.stalls);
+        let by_itself = stalls.filter(|(since, until)| {
+            // One that the driver made ends with the process's thawing.
+            !index.faults.iter().any(|(at, name, _)| {
+                name.starts_with("freeze") && (since.saturating_sub(S)..*until).contains(at)
+            })
+        });
+        for (since, until) in by_itself {
+            self.stalls += 1;
+            self.worst_stall_ms = self.worst_stall_ms.max((until - since) / MS);
         }
     }
 
