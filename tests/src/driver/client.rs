@@ -17,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::history::{ClientAtRest, Event, Method, Outcome, Receipt, Writer};
 use super::workload::{Mix, PARTITIONS, Plan, Refusal, WorkloadClient, digest, topics};
-use super::{READY, log};
+use super::{READY, log, stalls};
 
 /// How long the servers may take before they serve every partition.
 const WARM_UP: Duration = Duration::from_secs(30);
@@ -54,7 +54,7 @@ type Ending = Pin<Box<dyn Future<Output = Event> + Send>>;
 pub async fn call(options: Options) -> Result<(), Box<dyn Error>> {
     let history = Arc::new(Writer::create(&options.folder, options.number)?);
     log::record_warnings(&history);
-    super::watch_stalls(&history);
+    stalls::watch(&history);
     let mut terminate = signal(SignalKind::terminate())?;
     let client = Client::builder(&Kafka::new(&options.brokers))
         .topic_prefix(&options.prefix)

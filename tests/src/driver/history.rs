@@ -136,7 +136,7 @@ pub enum Event {
     },
     /// The driver asked the clients to make no more calls.
     LoadEnds,
-    /// The process stood still until now.
+    /// The process, or one of its processors, stood still until now.
     Stall {
         /// Since when.
         since: u64,

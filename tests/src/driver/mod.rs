@@ -17,14 +17,9 @@ pub mod run;
 pub mod scenario;
 pub mod schedule;
 pub mod server;
+mod stalls;
 pub mod table;
 pub mod workload;
-
-use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
-
-use history::{Event, Writer, now};
 
 /// The first argument of the driver's binary that makes it a server.
 pub const SERVE: &str = "serve";
@@ -32,23 +27,3 @@ pub const SERVE: &str = "serve";
 pub const CALL: &str = "call";
 /// What a process prints when it does its work.
 pub(crate) const READY: &str = "ready";
-/// How often a process looks whether it stands still.
-const STALL_LOOK: Duration = Duration::from_millis(20);
-/// From when on it records that it did.
-const STALL: Duration = Duration::from_millis(60);
-
-/// Records when this process stood still: stopped by a signal, or without a processor.
-///
-/// A thread of its own looks, not a task: what blocks the runtime's workers is no excuse.
-fn watch_stalls(history: &Arc<Writer>) {
-    let history = Arc::clone(history);
-    thread::spawn(move || {
-        loop {
-            let since = now();
-            thread::sleep(STALL_LOOK);
-            if Duration::from_nanos(now() - since) > STALL {
-                history.record(Event::Stall { since });
-            }
-        }
-    });
-}

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::history::{Event, Phase, Receipt, Writer};
 use super::workload::{Refusal, Workload, WorkloadServer, digest, topics};
-use super::{READY, log};
+use super::{READY, log, stalls};
 
 /// How long a server may take to end what its clients have left behind.
 const REST_PATIENCE: Duration = Duration::from_secs(15);
@@ -37,7 +37,7 @@ pub struct Options {
 pub async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let history = Arc::new(Writer::create(&options.folder, options.number)?);
     log::record_warnings(&history);
-    super::watch_stalls(&history);
+    stalls::watch(&history);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let handlers = Handlers {

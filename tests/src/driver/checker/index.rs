@@ -131,6 +131,9 @@ impl<'h> Index<'h> {
         for entry in history.entries() {
             index.add(entry.at, entry.process, &entry.event, &mut runs);
         }
+        for process in index.processes.values_mut() {
+            merge(&mut process.stalls);
+        }
         index
     }
 
@@ -258,4 +261,16 @@ impl<'h> Index<'h> {
             .filter(move |(_, process)| process.role == Some(role))
             .map(|(number, process)| (*number, process))
     }
+}
+
+/// Joins spans that overlap, for several threads may notice one stall.
+fn merge(spans: &mut Vec<(u64, u64)>) {
+    spans.sort_unstable();
+    spans.dedup_by(|next, kept| {
+        let overlaps = next.0 <= kept.1;
+        if overlaps {
+            kept.1 = kept.1.max(next.1);
+        }
+        overlaps
+    });
 }

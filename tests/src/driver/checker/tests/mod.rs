@@ -70,6 +70,9 @@ fn a_server_that_stood_still_for_long_may_not_begin_what_expired_meanwhile() {
         let mut sample = Sample::clean();
         let at = S + 200 * MS + S + stall;
         let since = at - stall;
+        // Two threads notice it.
+        sample.add(at, SERVER, Event::Stall { since });
+        let since = since + MS;
         sample.add(at, SERVER, Event::Stall { since });
         sample.run(at + MS, SERVER, EXPIRED);
         broken_by(&sample.check())
@@ -77,6 +80,7 @@ fn a_server_that_stood_still_for_long_may_not_begin_what_expired_meanwhile() {
     assert_eq!(begin_after(500 * MS), BTreeSet::new());
     let broken = BTreeSet::from([Invariant::StartsInTime]);
     assert_eq!(begin_after(10 * S), broken);
+    assert_eq!(begin_after(3 * S / 2), BTreeSet::new());
 }
 
 #[test]
