@@ -1,16 +1,18 @@
 //! Runs scenarios of deploys and faults on a real Kafka, and prints what came of them.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::iter::Peekable;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::slice::Iter;
 use std::time::Duration;
 
 use kafka_rpc_tests::broker::Cluster;
-use kafka_rpc_tests::driver::run::{Outcome, Settings, run, schedule};
+use kafka_rpc_tests::driver::run::{Outcome, Settings, judge, run, schedule};
 use kafka_rpc_tests::driver::scenario::{self, Scenario};
 use kafka_rpc_tests::driver::{CALL, SERVE, client, server, table};
 
-const USAGE: &str = "usage: driver --list | --scenario NAME… | --all
+const USAGE: &str = "usage: driver --list | --scenario NAME… | --all | --judge FOLDER…
               [--nodes 1|3] [--seed N] [--seconds N] [--json FILE] [--keep FOLDER]
 
 Runs each scenario on brokers of its own and prints a table. It fails if a scenario breaks what it
@@ -20,7 +22,8 @@ asserts; tests/README.md says how to read the table.
   --seed     what decides calls and schedule; a random one by default, which is printed
   --seconds  how long faults go on at least, instead of the scenario's own number of rounds
   --json     where outcomes go with all violations
-  --keep     where histories go, a folder for each scenario";
+  --keep     where histories go, a folder for each scenario
+  --judge    judges histories that were kept, and runs nothing";
 
 type Done = Result<ExitCode, Box<dyn Error>>;
 
@@ -55,6 +58,7 @@ struct Options {
     list: bool,
     all: bool,
     names: Vec<String>,
+    judge: Vec<PathBuf>,
     nodes: Option<usize>,
     seed: Option<u64>,
     seconds: Option<u64>,
@@ -76,16 +80,16 @@ impl Options {
                 "--seconds" => options.seconds = Some(value()?.parse()?),
                 "--json" => options.json = Some(value()?.into()),
                 "--keep" => options.keep = Some(value()?.into()),
-                "--scenario" => {
-                    options.names.push(value()?.clone());
-                    while let Some(name) = arguments.next_if(|next| !next.starts_with("--")) {
-                        options.names.push(name.clone());
-                    }
+                "--scenario" => options.names = list(&mut arguments)?,
+                "--judge" => {
+                    let folders = list(&mut arguments)?;
+                    options.judge = folders.into_iter().map(PathBuf::from).collect();
                 }
                 _ => return Err(USAGE.into()),
             }
         }
-        if !options.list && !options.all && options.names.is_empty() {
+        let nothing = options.names.is_empty() && options.judge.is_empty();
+        if nothing && !options.list && !options.all {
             return Err(USAGE.into());
         }
         Ok(options)
@@ -105,7 +109,39 @@ impl Options {
     }
 }
 
+/// The values of an argument that takes several.
+fn list(arguments: &mut Peekable<Iter<'_, String>>) -> Result<Vec<String>, &'static str> {
+    let mut values = Vec::new();
+    while let Some(value) = arguments.next_if(|next| !next.starts_with("--")) {
+        values.push(value.clone());
+    }
+    if values.is_empty() {
+        Err(USAGE)
+    } else {
+        Ok(values)
+    }
+}
+
+/// Judges the history in a folder of `--keep`, whose name says what it is of.
+fn judge_kept(folder: &Path, seed: u64) -> Result<Outcome, Box<dyn Error>> {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    let (name, nodes) = name
+        .and_then(|name| name.rsplit_once('-'))
+        .ok_or("a kept history's folder is named after its scenario and the number of nodes")?;
+    let scenario = Scenario::named(name).ok_or(format!("there is no scenario `{name}`"))?;
+    Ok(judge(&scenario, nodes.parse()?, seed, folder)?)
+}
+
 fn drive(options: &Options) -> Done {
+    if !options.judge.is_empty() {
+        println!("{}", table::HEAD);
+        for folder in &options.judge {
+            let outcome = judge_kept(folder, options.seed.unwrap_or(0))?;
+            println!("{}", table::line(&outcome));
+            eprint!("{}", table::failures(&outcome));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     if options.list {
         for scenario in scenario::ALL {
             println!("{:20} {}", scenario.name, scenario.about);

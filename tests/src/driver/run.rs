@@ -1,6 +1,6 @@
 //! Runs one scenario.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -106,15 +106,28 @@ pub fn run(
     fleet.perform(&Step::Wait(recovery + settings.calm))?;
     fleet.end();
 
-    let history = History::read(&folder).map_err(|error| error.to_string())?;
+    judge(scenario, nodes, settings.seed, &folder)
+}
+
+/// Judges the history in a folder.
+///
+/// # Errors
+/// It can't be read.
+pub fn judge(
+    scenario: &Scenario,
+    nodes: usize,
+    seed: u64,
+    folder: &Path,
+) -> Result<Outcome, String> {
+    let history = History::read(folder).map_err(|error| error.to_string())?;
     let expectation = Expectation {
-        recovery,
+        recovery: Duration::from_secs(scenario.recovery),
         answered_percent: scenario.answered,
     };
     Ok(Outcome {
         scenario: scenario.name,
         nodes,
-        seed: settings.seed,
+        seed,
         report: check(&history, expectation),
     })
 }

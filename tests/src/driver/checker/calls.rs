@@ -51,16 +51,11 @@ pub(super) fn ends_in_time(index: &Index<'_>, _: Expectation) -> Vec<String> {
     })
 }
 
-/// How long after its deadline a call ended, less the time that its process stood still.
+/// How long after its deadline a call ended, less the time for which its process stood still meanwhile.
 pub(super) fn lateness(index: &Index<'_>, call: &Call, at: u64) -> Option<u64> {
-    let mut due = call.deadline();
-    for &(since, until) in index.stalls(call.client) {
-        // The deadline passed in the stall, or so shortly before that it couldn't be seen.
-        if since <= due + SLACK && until > due {
-            due = until;
-        }
-    }
-    at.checked_sub(due)
+    let late = at.checked_sub(call.deadline())?;
+    let stood = index.stood_still(call.client, call.deadline()..at, u64::MAX);
+    Some(late.saturating_sub(stood))
 }
 
 pub(super) fn never_early(index: &Index<'_>, _: Expectation) -> Vec<String> {
@@ -153,13 +148,7 @@ pub(super) fn late_starts<'a>(index: &'a Index<'_>) -> impl Iterator<Item = (u64
     index.calls.values().flat_map(|call| {
         call.runs.iter().filter_map(|run| {
             let late = run.at.checked_sub(call.deadline())?;
-            let stood: u64 = index
-                .stalls(run.server)
-                .iter()
-                .filter(|(since, until)| *since < run.at && *until > call.deadline())
-                .map(|(since, until)| until - since)
-                .filter(|stall| *stall < EXCUSE)
-                .sum();
+            let stood = index.stood_still(run.server, call.deadline()..run.at, EXCUSE);
             (late > ALLOWANCE + stood).then_some((call.number, late))
         })
     })

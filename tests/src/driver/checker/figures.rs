@@ -111,9 +111,9 @@ impl Figures {
         if liveness::fails(index, call) {
             self.patient_failed += 1;
             self.default_failed += usize::from(call.timeout >= 10 * S);
-            self.recovery_ms = self.recovery_ms.max(after_heal(index, call.at));
+            self.recovery_ms = self.recovery_ms.max(after_heal(index, call));
         } else if is_short(call) && matches!(call.ends.first(), Some((_, End::Err { .. }))) {
-            self.short_recovery_ms = self.short_recovery_ms.max(after_heal(index, call.at));
+            self.short_recovery_ms = self.short_recovery_ms.max(after_heal(index, call));
         }
         self.effects[call.effects().min(2)] += 1;
         let replied = call.runs.iter().filter_map(|run| run.replied).min();
@@ -167,8 +167,17 @@ fn is_short(call: &Call) -> bool {
     !call.is_patient() && !matches!(call.method, Method::Hang | Method::Slow)
 }
 
-/// How long after the end of a fault a moment is; `None` before any, and while one lasts.
-fn after_heal(index: &Index<'_>, at: u64) -> Option<u64> {
-    let (healed, _, phase) = index.faults.iter().rfind(|(fault, ..)| *fault <= at)?;
-    (*phase == Phase::End).then(|| (at - healed) / MS)
+/// How long after the end of a fault a call was made; `None` before any, while one lasts, and where the
+/// next one struck before the call ended.
+fn after_heal(index: &Index<'_>, call: &Call) -> Option<u64> {
+    let place = index
+        .faults
+        .iter()
+        .rposition(|(fault, ..)| *fault <= call.at)?;
+    let (healed, _, phase) = index.faults[place];
+    let struck_again = index
+        .faults
+        .get(place + 1)
+        .is_some_and(|(next, ..)| call.ends.first().is_some_and(|(end, _)| next <= end));
+    (phase == Phase::End && !struck_again).then(|| (call.at - healed) / MS)
 }

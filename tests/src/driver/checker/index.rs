@@ -1,6 +1,7 @@
 //! A history, sorted by calls and processes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use crate::driver::history::{
     ClientAtRest, Event, Exit, History, Method, Outcome, Phase, Receipt, Role,
@@ -247,11 +248,19 @@ impl<'h> Index<'h> {
         }
     }
 
-    /// When a process stood still.
-    pub(super) fn stalls(&self, process: u32) -> &[(u64, u64)] {
-        self.processes
-            .get(&process)
-            .map_or(&[], |process| &process.stalls)
+    /// For how long of a span a process stood still, in stalls that were shorter than `longest`.
+    pub(super) fn stood_still(&self, process: u32, span: Range<u64>, longest: u64) -> u64 {
+        let stalls = self.processes.get(&process).map(|process| &process.stalls);
+        let short = stalls
+            .into_iter()
+            .flatten()
+            .filter(|(since, until)| until - since < longest);
+        short
+            .map(|(since, until)| {
+                let until = (*until).min(span.end);
+                until.saturating_sub((*since).max(span.start))
+            })
+            .sum()
     }
 
     /// The processes of one role.
