@@ -5,6 +5,7 @@
 pub mod allocations;
 pub mod broker;
 pub mod clock;
+pub mod driver;
 pub mod load;
 pub mod process;
 pub mod run;

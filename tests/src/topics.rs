@@ -123,7 +123,7 @@ fn options() -> AdminOptions {
 }
 
 /// Runs a future that other threads complete, whether or not this thread belongs to a runtime.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -12,7 +12,28 @@ pub(super) struct Ports {
     pub(super) client: u16,
     /// For the broker itself and for set-up, without any.
     pub(super) internal: u16,
-    controller: u16,
+    pub(super) controller: u16,
+}
+
+/// A broker's place among those that it forms a cluster with.
+#[derive(Clone, Debug)]
+pub(super) struct Seat {
+    pub(super) cluster: String,
+    /// Its own id.
+    pub(super) node: usize,
+    /// The controller ports of all, itself included, by node id.
+    pub(super) voters: Vec<(usize, u16)>,
+}
+
+impl Seat {
+    /// That of a broker by itself.
+    pub(super) fn alone(ports: Ports) -> Self {
+        Self {
+            cluster: cluster_id(),
+            node: 1,
+            voters: vec![(1, ports.controller)],
+        }
+    }
 }
 
 /// What clients have to do.
@@ -62,6 +83,7 @@ pub(super) fn cluster_id() -> String {
 pub(super) fn properties(
     folder: &Path,
     ports: Ports,
+    seat: &Seat,
     security: &Security,
     overrides: &[(String, String)],
 ) -> String {
@@ -77,12 +99,19 @@ pub(super) fn properties(
         (true, Some(_)) => "SASL_SSL",
     };
     let folder = folder.display();
+    let node = seat.node;
+    let voters: Vec<String> = seat
+        .voters
+        .iter()
+        .map(|(node, port)| format!("{node}@127.0.0.1:{port}"))
+        .collect();
+    let voters = voters.join(",");
     // Records that are too old for their topic go within a second, not at one of the rare moments at
     // which a broker looks for them by default: a test that depends on it fails soon.
     let mut text = format!(
         "process.roles=broker,controller\n\
-         node.id=1\n\
-         controller.quorum.voters=1@127.0.0.1:{controller}\n\
+         node.id={node}\n\
+         controller.quorum.voters={voters}\n\
          controller.listener.names=CONTROLLER\n\
          inter.broker.listener.name=INTERNAL\n\
          listeners=CLIENT://127.0.0.1:{client},INTERNAL://127.0.0.1:{internal},\

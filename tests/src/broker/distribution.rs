@@ -19,6 +19,15 @@ pub(super) struct Distribution {
     jars: PathBuf,
 }
 
+/// How much memory a Java process gets.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Memory {
+    /// For a broker by itself.
+    Usual,
+    /// For one of several.
+    Little,
+}
+
 impl Distribution {
     pub(super) fn locate() -> Result<Self, Unavailable> {
         check_java()?;
@@ -37,12 +46,21 @@ impl Distribution {
         Ok(Self { jars })
     }
 
-    /// A command that runs a class of Kafka's.
-    pub(super) fn java(&self, class: &str) -> Command {
+    /// A command that runs a class of Kafka's, on a machine that it has to itself or not.
+    pub(super) fn java(&self, class: &str, memory: Memory) -> Command {
         let mut command = Command::new("java");
         command
-            .args(["-Xms256m", "-Xmx512m", "-XX:+UseG1GC"])
-            .args(["-XX:MaxGCPauseMillis=20", "-Djava.awt.headless=true"])
+            .args(match memory {
+                Memory::Usual => [
+                    "-Xms256m",
+                    "-Xmx512m",
+                    "-XX:+UseG1GC",
+                    "-XX:MaxGCPauseMillis=20",
+                ]
+                .as_slice(),
+                Memory::Little => &["-Xms256m", "-Xmx384m", "-XX:+UseSerialGC"],
+            })
+            .arg("-Djava.awt.headless=true")
             .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
             .arg("-cp")
             .arg(self.jars.join("*"))

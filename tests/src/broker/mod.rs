@@ -4,6 +4,7 @@
 //! with [`Broker::builder`].
 
 mod acl;
+mod cluster;
 mod config;
 mod distribution;
 mod keeper;
@@ -21,10 +22,11 @@ use tempfile::TempDir;
 
 use crate::process::Process;
 use crate::run;
-use config::{Ports, Security};
-use distribution::Distribution;
+use config::{Ports, Seat, Security};
+use distribution::{Distribution, Memory};
 
 pub use acl::{Acl, Permission, Resource};
+pub use cluster::Cluster;
 pub use distribution::{VERSION, cache_folder};
 pub use keeper::keep;
 pub use shared::{Shared, shared};
@@ -52,7 +54,8 @@ pub fn can_start() -> bool {
     }
 }
 
-/// One Kafka node, broker and controller in one, on free ports of the loopback interface.
+/// One Kafka node, broker and controller in one, on free ports of the loopback interface; by itself,
+/// or one of a [`Cluster`].
 ///
 /// When it is dropped, or its process dies in whatever way, the broker is gone and so is its
 /// folder.
@@ -60,6 +63,7 @@ pub struct Broker {
     options: Builder,
     distribution: Distribution,
     ports: Ports,
+    seat: Seat,
     /// `None` after [`Broker::kill`].
     process: Option<Process>,
     /// After the process: files are removed when nobody writes them any more.
@@ -137,9 +141,8 @@ impl Broker {
             process.terminate();
             let _ = process.wait(STOP_PATIENCE);
         }
-        match self.launch() {
-            Ok(process) => self.process = Some(process),
-            Err(failure) => panic!("the broker can't be restarted: {failure}"),
+        if let Err(failure) = self.launch().and_then(|()| self.wait_until_ready()) {
+            panic!("the broker can't be restarted: {failure}");
         }
     }
 
@@ -157,18 +160,20 @@ impl Broker {
         }
     }
 
-    fn launch(&self) -> Result<Process, String> {
-        let mut process = Process::spawn(
+    /// Starts the process, and doesn't wait for it.
+    fn launch(&mut self) -> Result<(), String> {
+        let process = Process::spawn(
             self.distribution
-                .java("kafka.Kafka")
+                .java("kafka.Kafka", self.memory())
                 .arg(self.properties_file()),
         )
         .map_err(|error| format!("java: {error}"))?;
-        self.wait_until_ready(&mut process)?;
-        Ok(process)
+        self.process = Some(process);
+        Ok(())
     }
 
-    fn wait_until_ready(&self, process: &mut Process) -> Result<(), String> {
+    /// Waits until it answers, and knows all brokers of its cluster.
+    fn wait_until_ready(&mut self) -> Result<(), String> {
         let until = Instant::now() + START_PATIENCE;
         let client: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.plain_bootstrap())
@@ -176,9 +181,11 @@ impl Broker {
             .set("reconnect.backoff.max.ms", "100")
             .create()
             .map_err(|error| error.to_string())?;
+        let all = self.seat.voters.len();
+        let process = self.process.as_mut().ok_or("there is no process")?;
         loop {
             match client.fetch_metadata(None, Duration::from_millis(500)) {
-                Ok(metadata) if !metadata.brokers().is_empty() => return Ok(()),
+                Ok(metadata) if metadata.brokers().len() >= all => return Ok(()),
                 _ if !process.is_running() => {
                     return Err(format!("the broker ended:\n{}", process.output()));
                 }
@@ -191,6 +198,14 @@ impl Broker {
         }
     }
 
+    fn memory(&self) -> Memory {
+        if self.seat.voters.len() > 1 {
+            Memory::Little
+        } else {
+            Memory::Usual
+        }
+    }
+
     fn properties_file(&self) -> PathBuf {
         self.folder.path().join("server.properties")
     }
@@ -199,15 +214,20 @@ impl Broker {
         let properties = config::properties(
             self.folder.path(),
             self.ports,
+            &self.seat,
             &self.options.security,
             &self.options.properties,
         );
         std::fs::write(self.properties_file(), properties).map_err(|error| error.to_string())?;
-        let formatted = run::bind(&mut self.distribution.java("kafka.tools.StorageTool"))
-            .args(["format", "-t", &config::cluster_id(), "-c"])
-            .arg(self.properties_file())
-            .output()
-            .map_err(|error| format!("java: {error}"))?;
+        let formatted = run::bind(
+            &mut self
+                .distribution
+                .java("kafka.tools.StorageTool", self.memory()),
+        )
+        .args(["format", "-t", &self.seat.cluster, "-c"])
+        .arg(self.properties_file())
+        .output()
+        .map_err(|error| format!("java: {error}"))?;
         if formatted.status.success() {
             Ok(())
         } else {
@@ -311,8 +331,23 @@ impl Builder {
     }
 
     fn start_once(self, distribution: &Distribution) -> Result<Broker, String> {
+        let ports = Ports::choose(self.port);
+        let mut broker = self.launch(distribution, ports, Seat::alone(ports))?;
+        broker.wait_until_ready()?;
+        Ok(broker)
+    }
+
+    /// Prepares and starts a broker, and doesn't wait for it: one of several answers only when most
+    /// of them are there.
+    fn launch(
+        self,
+        distribution: &Distribution,
+        ports: Ports,
+        seat: Seat,
+    ) -> Result<Broker, String> {
         let mut broker = Broker {
-            ports: Ports::choose(self.port),
+            ports,
+            seat,
             distribution: distribution.clone(),
             process: None,
             folder: run::temp_dir("broker-").map_err(|error| error.to_string())?,
@@ -322,7 +357,7 @@ impl Builder {
             tls::make_certificates(broker.folder.path())?;
         }
         broker.format_storage()?;
-        broker.process = Some(broker.launch()?);
+        broker.launch()?;
         Ok(broker)
     }
 }
