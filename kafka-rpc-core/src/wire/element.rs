@@ -1,7 +1,7 @@
 //! Reads one element of an envelope in any format that MessagePack has for it, and says what is wrong.
 
+use crate::wire::fault::Fault;
 use crate::wire::limits::MAX_TOPIC_BYTES;
-use crate::wire::malformed::Fault;
 use crate::wire::read::{Reader, Token};
 use crate::wire::{CallId, ReplyAddress};
 

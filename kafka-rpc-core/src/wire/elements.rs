@@ -1,14 +1,9 @@
 //! Reads an envelope's elements one after the other; one that is missing reads as nil.
 
-use crate::wire::element::Element;
-use crate::wire::malformed::Fault;
-use crate::wire::read::{Reader, Token};
-use crate::wire::{CallId, PreflightError, ReplyAddress, preflight};
-
-pub(super) const VERSION: u8 = 1;
-pub(super) const COMMAND: u64 = 1;
-pub(super) const REPLY: u64 = 2;
-pub(super) const CANCEL: u64 = 3;
+use super::element::Element;
+use super::fault::Fault;
+use super::read::{Reader, Token};
+use super::{CallId, PreflightError, ReplyAddress, preflight};
 
 /// What is in a document that is one `bin`; `None` if it isn't.
 pub(crate) fn bin(document: &[u8]) -> Option<&[u8]> {
@@ -234,13 +229,6 @@ impl<'a> Elements<'a> {
             0 => Ok(()),
             _ => Err(PreflightError::Trailing.into()),
         }
-    }
-}
-
-impl From<PreflightError> for Fault {
-    #[cold]
-    fn from(error: PreflightError) -> Self {
-        Self::invalid(error.to_string())
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use super::elements::Elements;
+use super::fault::Fault;
+use super::head::{CANCEL, REPLY};
+use super::{CallId, ReplyAddress};
 use crate::Code;
-use crate::wire::elements::{CANCEL, Elements, REPLY};
-use crate::wire::{CallId, ReplyAddress};
 
 /// A record value that can't be read, with what a server needs in order to say so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,29 +42,6 @@ impl fmt::Display for Malformed<'_> {
 }
 
 impl std::error::Error for Malformed<'_> {}
-
-/// Why decoding stopped.
-#[derive(Debug)]
-pub(super) struct Fault {
-    code: Code,
-    reason: String,
-}
-
-impl Fault {
-    pub(super) fn invalid(reason: impl Into<String>) -> Self {
-        Self {
-            code: Code::InvalidArgument,
-            reason: reason.into(),
-        }
-    }
-
-    pub(super) fn unimplemented(reason: impl Into<String>) -> Self {
-        Self {
-            code: Code::Unimplemented,
-            reason: reason.into(),
-        }
-    }
-}
 
 /// Reads the elements that every version keeps where they are, as far as the bytes allow.
 ///

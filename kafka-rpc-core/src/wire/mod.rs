@@ -6,25 +6,31 @@
 //! opaque here: they are documents of their own, and take their own preflight before serde.
 
 mod call_id;
+mod command;
 mod element;
 mod elements;
 mod envelope;
+mod fault;
 mod fingerprint;
+mod head;
 pub mod limits;
 mod malformed;
 mod partition;
 mod preflight;
 mod read;
 mod reply;
+mod reply_address;
 pub(crate) mod value;
 mod write;
 
 pub use call_id::CallId;
+pub use command::{Cancel, Command};
 pub(crate) use elements::bin;
-pub use envelope::{Cancel, Command, Envelope, ReplyAddress, decode};
+pub use envelope::{Envelope, decode};
 pub use fingerprint::fingerprint;
 pub use malformed::Malformed;
 pub use partition::{murmur2, partition_for};
 pub use preflight::{PreflightError, preflight};
 pub use reply::{Reply, ReplyBody, StageTimes};
+pub use reply_address::ReplyAddress;
 pub use value::decode_value;

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::wire::elements::{Elements, REPLY};
-use crate::wire::envelope::begin;
+use crate::wire::elements::Elements;
+use crate::wire::fault::Fault;
+use crate::wire::head::{REPLY, begin};
 use crate::wire::limits::{MAX_MESSAGE_BYTES, MAX_SERVER_BYTES};
-use crate::wire::malformed::Fault;
 use crate::wire::{CallId, write};
 use crate::{Code, Outcome};
 
