@@ -8,8 +8,10 @@
 //! Sinks are called on the transport's own threads or tasks: they must not block, and they may call
 //! back into the transport.
 
+mod clock;
 mod consumer;
 mod error;
+mod future;
 #[cfg(not(kafka_rpc_loom))]
 pub mod kafka;
 /// What models need of it: the parts that know nothing of librdkafka.
@@ -26,20 +28,17 @@ pub(crate) mod kafka {
 pub mod memory;
 mod producer;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+pub use self::clock::{Alarm, Clock, Tick};
 pub use self::consumer::{
     Assigned, GroupOptions, GroupSink, Headers, Incoming, Listener, ListenerSink, Membership,
     Release, Work,
 };
 pub use self::error::{TransportError, TransportErrorKind};
+pub use self::future::BoxFuture;
 pub use self::producer::{Delivery, DeliverySink, MAX_TOKEN, Producer, Record};
-
-/// A boxed future, since the transport is used as a trait object.
-pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What the client and the server need of a broker.
 pub trait Transport: Send + Sync + 'static {
@@ -124,43 +123,6 @@ pub(crate) mod sealed {
 /// A setting is refused or has no meaning.
 pub fn open(cluster: &impl Cluster) -> Result<Arc<dyn Transport>, TransportError> {
     cluster.open()
-}
-
-/// Time as a transport sees it; the only source of time in client and server.
-pub trait Clock: Send + Sync + 'static {
-    /// Monotonic time, for deadlines.
-    fn now(&self) -> Instant;
-
-    /// Wall time in microseconds since the Unix epoch.
-    fn wall_us(&self) -> i64;
-
-    /// Wall time in milliseconds since the Unix epoch, for record timestamps.
-    fn wall_ms(&self) -> i64 {
-        self.wall_us().div_euclid(1000)
-    }
-
-    /// Wall time at `now`, a moment that was got from [`now`](Self::now) just before. Where looking
-    /// at a clock is expensive, this may be some milliseconds late in noticing that the wall clock
-    /// was set.
-    fn wall_us_at(&self, now: Instant) -> i64 {
-        let _ = now;
-        self.wall_us()
-    }
-
-    /// Calls `tick` at the times that it asks for, until the returned alarm is dropped.
-    fn alarm(&self, tick: Arc<dyn Tick>) -> Box<dyn Alarm>;
-}
-
-/// Something to be done at certain times.
-pub trait Tick: Send + Sync {
-    /// Does what is due at `now`, and says when it wants to be called next.
-    fn tick(&self, now: Instant) -> Option<Instant>;
-}
-
-/// A running alarm. Dropping it stops it, without blocking.
-pub trait Alarm: Send + Sync {
-    /// Makes sure that the tick is called at `at` or earlier.
-    fn ring_by(&self, at: Instant);
 }
 
 /// A topic to be created.

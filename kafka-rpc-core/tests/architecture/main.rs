@@ -72,7 +72,7 @@ const STACKS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "group", "admit", "calls", "schedule", "execute", "complete", "observe",
+            "group", "admit", "calls", "execute", "schedule", "complete", "observe",
         ],
     ),
     (

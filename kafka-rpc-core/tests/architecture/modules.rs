@@ -244,13 +244,13 @@ impl<'ast> Visit<'ast> for Paths<'_> {
     }
 }
 
-/// Whether an item is there in test builds only.
+/// Whether an item is there only in builds of tests or of models.
 fn only_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
             && attribute
                 .parse_args::<syn::Path>()
-                .is_ok_and(|path| path.is_ident("test"))
+                .is_ok_and(|path| path.is_ident("test") || path.is_ident("kafka_rpc_loom"))
     })
 }
 

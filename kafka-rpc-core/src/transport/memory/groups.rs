@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::transport::TransportError;
 use crate::transport::memory::balance::MemberId;
-use crate::transport::memory::faults::Access;
+use crate::transport::memory::fate::Access;
 use crate::transport::memory::group::Group;
 use crate::transport::memory::log::Topic;
 use crate::transport::memory::member::{Member, Phase};

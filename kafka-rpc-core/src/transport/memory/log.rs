@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use tokio::sync::Notify;
 
-use crate::transport::memory::faults::Fate;
+use crate::transport::memory::fate::Fate;
 use crate::transport::memory::record::{self, Batch, MemoryRecord, Parts, Stored};
 
 /// What one stored record costs besides its bytes, for the limit on the log.

@@ -6,16 +6,20 @@
 
 mod balance;
 mod clock;
+mod fate;
 mod faults;
 mod group;
 mod groups;
+mod link;
 mod listener;
 mod log;
 mod member;
 mod membership;
 mod node;
+mod process;
 mod producer;
 mod record;
+mod reports;
 mod runtime;
 mod settle;
 mod state;
@@ -27,8 +31,9 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-pub use self::faults::{Access, Fate, Faults};
-pub use self::node::MemoryNode;
+pub use self::fate::{Access, Fate};
+pub use self::faults::Faults;
+pub use self::process::MemoryNode;
 pub use self::record::MemoryRecord;
 use self::runtime::Executor;
 use self::state::Shared;

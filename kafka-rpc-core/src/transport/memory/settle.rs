@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::transport::memory::faults::{Access, Fate};
+use crate::transport::memory::fate::{Access, Fate};
+use crate::transport::memory::link::Waiting;
 use crate::transport::memory::log::Topic;
-use crate::transport::memory::node::{Node, Waiting};
-use crate::transport::memory::producer::Reports;
+use crate::transport::memory::node::Node;
 use crate::transport::memory::record::Parts;
+use crate::transport::memory::reports::Reports;
 use crate::transport::memory::state::{State, refusal, unknown_topic};
 use crate::transport::{Delivery, Record, TransportError, TransportErrorKind};
 

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::transport::memory::balance::MemberId;
-use crate::transport::memory::faults::Access;
+use crate::transport::memory::fate::Access;
 use crate::transport::memory::group::Group;
+use crate::transport::memory::link::Link;
 use crate::transport::memory::log::{Partition, Topic};
-use crate::transport::memory::node::{Link, Node};
+use crate::transport::memory::node::Node;
 use crate::transport::memory::record::Parts;
 use crate::transport::memory::runtime::Executor;
 use crate::transport::{TransportError, TransportErrorKind};

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::transport::memory::clock::MemoryClock;
-use crate::transport::memory::faults::Access;
+use crate::transport::memory::fate::Access;
 use crate::transport::memory::listener::MemoryListener;
 use crate::transport::memory::membership::MemoryMembership;
-use crate::transport::memory::node::{MemoryNode, Node};
+use crate::transport::memory::node::Node;
+use crate::transport::memory::process::MemoryNode;
 use crate::transport::memory::producer::MemoryProducer;
 use crate::transport::memory::state::Shared;
 use crate::transport::{
