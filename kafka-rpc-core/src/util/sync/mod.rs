@@ -18,7 +18,7 @@ mod tests;
 #[cfg(not(kafka_rpc_loom))]
 pub(crate) use std::sync::atomic;
 
-pub(crate) use mutex::{Condvar, Mutex, MutexGuard, lock};
+pub(crate) use mutex::{Condvar, Mutex, MutexGuard, lock, try_lock};
 pub(crate) use notify::Notify;
 pub(crate) use rwlock::{RwLock, read, write};
 

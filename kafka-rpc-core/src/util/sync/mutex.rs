@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::primitives;
@@ -34,6 +34,23 @@ impl<T: fmt::Debug, const RANK: u8> fmt::Debug for Mutex<T, RANK> {
 #[cfg_attr(debug_assertions, track_caller)]
 pub(crate) fn lock<L: Lock>(mutex: &L) -> L::Guard<'_> {
     mutex.lock_anyhow()
+}
+
+/// Locks `mutex` unless it is locked.
+///
+/// # Panics
+/// As [`lock`].
+#[cfg_attr(debug_assertions, track_caller)]
+pub(crate) fn try_lock<T, const RANK: u8>(
+    mutex: &Mutex<T, RANK>,
+) -> Option<MutexGuard<'_, T, RANK>> {
+    let held = Held::acquire();
+    let guard = match mutex.0.try_lock() {
+        Ok(guard) => guard,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return None,
+    };
+    Some(MutexGuard { guard, held })
 }
 
 /// A mutex as [`lock`] knows it.

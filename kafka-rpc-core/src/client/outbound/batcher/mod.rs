@@ -116,7 +116,7 @@ impl Task {
             let Some(producer) = self.producer.upgrade() else {
                 return;
             };
-            // In this order: whoever finds it scheduled holds nothing after the release.
+            // In this order: a command that comes from now on is held until the next release.
             shared.scheduled.store(false, Ordering::SeqCst);
             producer.release();
         }
