@@ -10,7 +10,8 @@ mod mutex;
 mod notify;
 mod rwlock;
 
-#[cfg(all(test, kafka_rpc_loom))]
+#[cfg(kafka_rpc_loom)]
+#[cfg(test)]
 pub(crate) mod model;
 #[cfg(test)]
 mod tests;

@@ -173,7 +173,8 @@ impl Condvar {
     }
 
     /// Lets every timeout run out, of threads that wait with one. The caller holds their mutex.
-    #[cfg(all(test, kafka_rpc_loom))]
+    #[cfg(kafka_rpc_loom)]
+    #[cfg(test)]
     pub(crate) fn pass_time<T, const RANK: u8>(&self, _guard: &MutexGuard<'_, T, RANK>) {
         if self.timed.load(std::sync::atomic::Ordering::SeqCst) > 0 {
             self.condition.notify_all();

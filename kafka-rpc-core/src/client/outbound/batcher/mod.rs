@@ -14,9 +14,11 @@
 //! the task nor drops it. Then nothing is batched until it is driven again or dropped. Nothing is
 //! held for ever either: a producer holds records back for some milliseconds at most.
 
-#[cfg(all(test, kafka_rpc_loom))]
+#[cfg(kafka_rpc_loom)]
+#[cfg(test)]
 mod models;
-#[cfg(all(test, not(kafka_rpc_loom)))]
+#[cfg(not(kafka_rpc_loom))]
+#[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Weak};
