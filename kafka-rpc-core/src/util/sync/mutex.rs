@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{PoisonError, TryLockError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::primitives;
@@ -77,6 +77,19 @@ impl<T, const RANK: u8> Lock for Mutex<T, RANK> {
             guard: self.0.lock().unwrap_or_else(PoisonError::into_inner),
             held,
         }
+    }
+}
+
+/// One that is shared.
+impl<L: Lock> Lock for Arc<L> {
+    type Guard<'a>
+        = L::Guard<'a>
+    where
+        L: 'a;
+
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn lock_anyhow(&self) -> L::Guard<'_> {
+        self.as_ref().lock_anyhow()
     }
 }
 
