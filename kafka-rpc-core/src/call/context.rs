@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -12,7 +11,8 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::transport::Clock;
-use crate::util::sync::lock;
+use crate::util::lock_order::INTERRUPT_TASK;
+use crate::util::sync::{Mutex, lock};
 use crate::wire::CallId;
 
 tokio::task_local! {
@@ -209,7 +209,7 @@ pub(crate) enum Reason {
 #[derive(Default)]
 pub(crate) struct Interrupt {
     reason: AtomicU8,
-    task: Mutex<Option<Waker>>,
+    task: Mutex<Option<Waker>, INTERRUPT_TASK>,
     /// Those who wait in tasks of their own.
     detached: Notify,
 }

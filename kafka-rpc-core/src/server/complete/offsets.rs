@@ -1,16 +1,18 @@
 //! The partitions that a member owns, from assignment to release.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
 use crate::server::complete::tracker::CommitTracker;
 use crate::transport::{Assigned, Release};
+use crate::util::lock_order::REVOCATION;
+use crate::util::sync::Mutex;
 
 /// A revocation that several partitions hold open; the last one to be dropped lets them go. The
 /// mutex is only there because a `Release` can't be shared between threads without.
-pub(in crate::server) type Hold = Arc<Mutex<Release>>;
+pub(in crate::server) type Hold = Arc<Mutex<Release, REVOCATION>>;
 
 /// One record that was read, in one assignment of its partition: what an earlier assignment left
 /// behind can't touch a later one.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -15,7 +15,8 @@ use crate::server::observe::stats::{Counters, count};
 use crate::transport::{
     Clock, Delivery, DeliverySink, Producer, Record, TransportError, TransportErrorKind,
 };
-use crate::util::sync::lock;
+use crate::util::lock_order::OUTBOX;
+use crate::util::sync::{Mutex, lock};
 use crate::wire::CallId;
 
 /// The first pause before a reply is produced again; each further one is twice as long.
@@ -101,7 +102,7 @@ pub(in crate::server) struct Outbox {
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
     producer: OnceLock<Arc<dyn Producer>>,
-    state: Mutex<State>,
+    state: Mutex<State, OUTBOX>,
 }
 
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -23,7 +23,8 @@ use crate::server::observe::events::{Event, Throttle};
 use crate::server::observe::stats::Counters;
 use crate::server::schedule::{Ordering, Place, Schedule, Slot};
 use crate::transport::{Alarm, Clock, Membership, Transport};
-use crate::util::sync::lock;
+use crate::util::lock_order::{MEMBER_PAUSED, MEMBER_STATE};
+use crate::util::sync::{Mutex, lock};
 use crate::wire::CallId;
 
 /// What the members of one server share.
@@ -59,12 +60,12 @@ pub(in crate::server) struct Member {
     pub(in crate::server) admission: Admission,
     membership: OnceLock<Arc<dyn Membership>>,
     pub(in crate::server) unsent: Unsent,
-    pub(in crate::server) state: Mutex<State>,
+    pub(in crate::server) state: Mutex<State, MEMBER_STATE>,
     /// A handler runs on the thread that read its command.
     pub(in crate::server) inline: AtomicBool,
     /// Whether the member is paused, as the transport was told. Held while it is told, so that a
     /// pause and a resume of two threads can't overtake each other.
-    paused: Mutex<bool>,
+    paused: Mutex<bool, MEMBER_PAUSED>,
 }
 
 /// A call of one method, in one assignment of its partition.

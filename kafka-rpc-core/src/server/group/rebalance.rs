@@ -1,6 +1,6 @@
 //! Gains and loses partitions, and ends what runs too long.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::call::context::Reason;
@@ -9,7 +9,7 @@ use crate::server::execute::run::arm;
 use crate::server::group::member::{Effects, Live, Member, State};
 use crate::server::observe::events::Event;
 use crate::transport::{Assigned, GroupSink, Incoming, Release, Tick, TransportError, Work};
-use crate::util::sync::lock;
+use crate::util::sync::{Mutex, lock};
 
 /// How long after a resumption it tells nothing that no record is there.
 const CATCH_UP: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! Producing, and the task that tells what became of each record.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -11,7 +11,8 @@ use crate::transport::memory::state::Shared;
 use crate::transport::{
     BoxFuture, Delivery, DeliverySink, Producer, Record, TransportError, TransportErrorKind,
 };
-use crate::util::sync::lock;
+use crate::util::lock_order::MEMORY_REPORTS;
+use crate::util::sync::{Mutex, MutexGuard, lock};
 
 /// What became of records, on its way to the sink.
 ///
@@ -19,7 +20,7 @@ use crate::util::sync::lock;
 /// takes as well.
 #[derive(Default)]
 pub(super) struct Reports {
-    queue: Mutex<Queue>,
+    queue: Mutex<Queue, MEMORY_REPORTS>,
     pub(super) wake: Arc<Notify>,
     drained: Notify,
 }
@@ -87,7 +88,12 @@ impl Reports {
         self.ready(queue, token, delivery);
     }
 
-    fn ready(&self, mut queue: MutexGuard<'_, Queue>, token: u64, delivery: Delivery) {
+    fn ready(
+        &self,
+        mut queue: MutexGuard<'_, Queue, MEMORY_REPORTS>,
+        token: u64,
+        delivery: Delivery,
+    ) {
         let first = queue.ready.len() == 0;
         queue.ready.push(token, delivery);
         drop(queue);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -25,7 +25,8 @@ use crate::transport::{
     BoxFuture, GroupOptions, GroupSink, Incoming, Membership, TransportError, TransportErrorKind,
     Work,
 };
-use crate::util::sync::lock;
+use crate::util::lock_order::{GROUP_LEAVE_BY, GROUP_OWNED, GROUP_POLLER};
+use crate::util::sync::{Mutex, lock};
 
 /// How long one poll waits: how soon the thread sees that it is to leave or to commit.
 const ROUND: Duration = Duration::from_millis(100);
@@ -113,16 +114,16 @@ pub(in crate::transport::kafka) struct Shared {
     /// Where the records of assigned partitions are to come.
     pub(in crate::transport::kafka) records: OnceLock<Weak<ffi::Queue>>,
     /// The partitions that are the member's, each with what is to be committed for it.
-    pub(in crate::transport::kafka) owned: Mutex<BTreeMap<i32, Option<i64>>>,
+    pub(in crate::transport::kafka) owned: Mutex<BTreeMap<i32, Option<i64>>, GROUP_OWNED>,
     /// No records are wanted. Librdkafka isn't told: it drops an order to pause or to resume that
     /// another one overtakes, and every rebalance gives some. It reads on until its queue is full,
     /// and what is in there waits.
     paused: AtomicBool,
-    leave_by: Mutex<Option<Instant>>,
+    leave_by: Mutex<Option<Instant>, GROUP_LEAVE_BY>,
     leaving: Latch,
     left: Latch,
     /// Held by the thread that polls, which has the lease; empty at the end.
-    poller: Mutex<Option<Poller>>,
+    poller: Mutex<Option<Poller>, GROUP_POLLER>,
     lease: PollLease,
 }
 
