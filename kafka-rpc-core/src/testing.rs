@@ -6,11 +6,12 @@
 //! and of faults between them.
 
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
 
 pub use crate::transport::memory::{Access, Fate, Faults, MemoryBroker, MemoryNode, MemoryRecord};
-use crate::util::sync::lock;
+use crate::util::lock_order::TEST_FAULTS;
+use crate::util::sync::{Mutex, lock};
 use crate::{Client, RpcError, Server, ServiceClient, ServiceServer, TopicSettings};
 
 /// A client of `server`, which runs in this process for as long as the client lives.
@@ -72,7 +73,7 @@ pub fn fail_next<C: ServiceClient>(client: &C, method: &str, error: RpcError) {
 pub(crate) struct Testing {
     /// Whether there is any fault, so that a call in production takes no lock.
     armed: AtomicBool,
-    faults: Mutex<VecDeque<(&'static str, String, RpcError)>>,
+    faults: Mutex<VecDeque<(&'static str, String, RpcError)>, TEST_FAULTS>,
     server: OnceLock<Server>,
 }
 

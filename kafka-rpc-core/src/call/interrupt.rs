@@ -1,12 +1,12 @@
 //! Why and how a handler is stopped.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 
 use tokio::sync::Notify;
 
-use crate::util::sync::lock;
+use crate::util::lock_order::INTERRUPT_TASK;
+use crate::util::sync::{Mutex, lock};
 
 /// Why a handler was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) enum Reason {
 #[derive(Default)]
 pub(crate) struct Interrupt {
     reason: AtomicU8,
-    task: Mutex<Option<Waker>>,
+    task: Mutex<Option<Waker>, INTERRUPT_TASK>,
     /// Those who wait in tasks of their own.
     detached: Notify,
 }

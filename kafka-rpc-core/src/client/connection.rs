@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use crate::service::topics::{self, Topic};
 use crate::testing::Testing;
 use crate::transport::{Alarm, Clock, Cluster, Duplicates, Listener, Producer, Transport};
-use crate::util::sync::lock;
+use crate::util::lock_order::CLIENT_LANES;
+use crate::util::sync::{Mutex, lock};
 use crate::wire::{self, CallId};
 use crate::{Code, Descriptor, Method, Operation, Outcome, RpcError, ServiceClient};
 
@@ -88,7 +89,7 @@ pub(crate) struct Connection {
     instance: [u8; 8],
     next: AtomicU64,
     /// By results topic.
-    lanes: Mutex<BTreeMap<String, Arc<Lane>>>,
+    lanes: Mutex<BTreeMap<String, Arc<Lane>>, CLIENT_LANES>,
     /// Held while a listener is started, so that a topic never has two.
     starting: tokio::sync::Mutex<()>,
 }

@@ -19,8 +19,12 @@
 //!   dropped after it is let go. Closing a client drops its listeners under [`CLIENT_LANES`].
 //! - **Kafka, producing.** Records of a partition are handed to librdkafka under
 //!   [`PARTITION_IN_FLIGHT`], so that none overtakes another; [`HELD_PARTITIONS`] is noted under it.
-//!   Librdkafka's own locks, and the read-write locks of a producer (`slot`, `table`, `handles`),
-//!   come after all of these: nothing here is locked under them.
+//! - **Librdkafka's own locks.** It is entered under [`GROUP_POLLER`], [`REPLY_READER`] and
+//!   [`PARTITION_IN_FLIGHT`]. Its callbacks, which it calls under locks of its own, wake threads and
+//!   tasks: they take [`REPLY_TASK`], [`REPLY_WATCHER`], [`PRODUCER_WAKEUP`] and [`CLIENT_FAILURE`].
+//!   So it isn't entered under any of these.
+//! - **Read-write locks** have no rank. They guard a table or a slot for a look-up, and no mutex is
+//!   locked under one.
 //! - **In memory.** [`MEMORY_BROKER`] is the whole broker; what tells its clients of something, a
 //!   queue or an alarm, is locked under it. Sinks are called from tasks, with no lock held.
 
@@ -52,8 +56,8 @@ ranks! {
     MEMBER_PAUSED
     /// What a group member knows. Offsets are noted with the transport under it.
     MEMBER_STATE
-    /// What a revocation waits for. Nothing is taken under it but what the transport's own release
-    /// takes.
+    /// What a revocation waits for. It is shared until the last of those who hold it up drops it, and
+    /// never locked.
     REVOCATION
     /// Whom to wake when a handler is stopped. A waker that is replaced is dropped under it, and may
     /// drop a task with calls of its own.
@@ -70,6 +74,8 @@ ranks! {
     MEMORY_ALARM
     /// The partitions that a member owns, with their offsets. Nothing is taken under it.
     GROUP_OWNED
+    /// The partitions that librdkafka was given. Nothing is taken under it.
+    GROUP_ASSIGNED
     /// By when a member is to have left. Nothing is taken under it.
     GROUP_LEAVE_BY
     /// Which thread of a member polls. Nothing is taken under it.

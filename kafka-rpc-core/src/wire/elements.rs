@@ -293,7 +293,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 20 } else { 2_000 }))]
         #[test]
         fn a_quick_read_gives_what_the_slow_one_does(element in element(), empty in any::<bool>()) {
             let mut value = vec![if empty { 0x90 } else { 0x91 }];

@@ -319,9 +319,12 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-#[cfg(all(test, kafka_rpc_loom))]
+#[cfg(kafka_rpc_loom)]
+#[cfg(test)]
 mod models;
-#[cfg(all(test, not(kafka_rpc_loom)))]
+#[cfg(not(kafka_rpc_loom))]
+#[cfg(test)]
 mod races;
-#[cfg(all(test, not(kafka_rpc_loom)))]
+#[cfg(not(kafka_rpc_loom))]
+#[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The runtime's time, paused or not, and alarms that ring by it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -9,7 +9,8 @@ use crate::transport::memory::node::Node;
 use crate::transport::memory::runtime::{Executor, Task};
 use crate::transport::memory::state::Shared;
 use crate::transport::{Alarm, Clock, Tick};
-use crate::util::sync::lock;
+use crate::util::lock_order::MEMORY_ALARM;
+use crate::util::sync::{Mutex, lock};
 
 pub(super) struct MemoryClock {
     pub(super) shared: Arc<Shared>,
@@ -45,7 +46,7 @@ impl Clock for MemoryClock {
 /// When the tick is to be called next.
 #[derive(Default)]
 struct Due {
-    at: Mutex<Option<Instant>>,
+    at: Mutex<Option<Instant>, MEMORY_ALARM>,
     wake: Arc<Notify>,
 }
 

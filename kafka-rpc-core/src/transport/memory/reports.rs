@@ -1,13 +1,14 @@
 //! What became of records, on its way to their producer.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio::task::coop::consume_budget;
 
 use super::node::Node;
 use crate::transport::{Delivery, DeliverySink, TransportError, TransportErrorKind};
-use crate::util::sync::lock;
+use crate::util::lock_order::MEMORY_REPORTS;
+use crate::util::sync::{Mutex, MutexGuard, lock};
 
 /// What became of records, on its way to the sink.
 ///
@@ -15,7 +16,7 @@ use crate::util::sync::lock;
 /// takes as well.
 #[derive(Default)]
 pub(super) struct Reports {
-    queue: Mutex<Queue>,
+    queue: Mutex<Queue, MEMORY_REPORTS>,
     pub(super) wake: Arc<Notify>,
     drained: Notify,
 }
@@ -83,7 +84,12 @@ impl Reports {
         self.ready(queue, token, delivery);
     }
 
-    fn ready(&self, mut queue: MutexGuard<'_, Queue>, token: u64, delivery: Delivery) {
+    fn ready(
+        &self,
+        mut queue: MutexGuard<'_, Queue, MEMORY_REPORTS>,
+        token: u64,
+        delivery: Delivery,
+    ) {
         let first = queue.ready.len() == 0;
         queue.ready.push(token, delivery);
         drop(queue);

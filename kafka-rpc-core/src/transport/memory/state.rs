@@ -1,7 +1,7 @@
 //! Everything that the broker knows, under one lock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use crate::transport::memory::balance::MemberId;
 use crate::transport::memory::fate::Access;
@@ -12,7 +12,8 @@ use crate::transport::memory::node::Node;
 use crate::transport::memory::record::Parts;
 use crate::transport::memory::runtime::Executor;
 use crate::transport::{TransportError, TransportErrorKind};
-use crate::util::sync::lock;
+use crate::util::lock_order::MEMORY_BROKER;
+use crate::util::sync::{Mutex, MutexGuard, lock};
 
 pub(super) fn unknown_topic(topic: &str, partition: Option<u32>) -> TransportError {
     let message = match partition {
@@ -45,7 +46,7 @@ pub(super) fn unreachable(node: &Node) -> TransportError {
 /// What all handles of one broker share.
 pub(super) struct Shared {
     pub(super) executor: Arc<Executor>,
-    state: Mutex<State>,
+    state: Mutex<State, MEMORY_BROKER>,
 }
 
 impl Shared {
@@ -56,7 +57,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State, MEMORY_BROKER> {
         lock(&self.state)
     }
 

@@ -1,4 +1,7 @@
-//! Atomics for models: `loom` takes `SeqCst` for `AcqRel`, so fences say what it means.
+//! Atomics for models, of which `loom` knows less than the memory model says.
+//!
+//! It takes `SeqCst` for `AcqRel`: fences say what it means. It also lets a store that comes after a
+//! read-modify-write of another thread be overwritten by that: a `SeqCst` store is made one, too.
 
 pub(crate) use std::sync::atomic::Ordering;
 
@@ -29,9 +32,11 @@ macro_rules! wrap {
             }
 
             pub(crate) fn store(&self, value: $value, order: Ordering) {
-                fence(order);
-                self.0.store(value, order);
-                fence(order);
+                if order == Ordering::SeqCst {
+                    self.swap(value, order);
+                } else {
+                    self.0.store(value, order);
+                }
             }
 
             pub(crate) fn compare_exchange(

@@ -10,7 +10,8 @@ mod mutex;
 mod notify;
 mod rwlock;
 
-#[cfg(all(test, kafka_rpc_loom))]
+#[cfg(kafka_rpc_loom)]
+#[cfg(test)]
 pub(crate) mod model;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ mod tests;
 #[cfg(not(kafka_rpc_loom))]
 pub(crate) use std::sync::atomic;
 
-pub(crate) use mutex::{Condvar, Mutex, MutexGuard, lock};
+pub(crate) use mutex::{Condvar, Mutex, MutexGuard, lock, try_lock};
 pub(crate) use notify::Notify;
 pub(crate) use rwlock::{RwLock, read, write};
 

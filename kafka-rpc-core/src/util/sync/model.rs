@@ -2,9 +2,9 @@
 //!
 //! The primitives of [`sync`](super) are `loom`'s in a model, so what runs is the code that users
 //! run. Every place where a thread touches an atomic, a lock or a condition variable is one where
-//! another may go first, and every value that the memory model lets a thread read is read once. Of
-//! the orders, those are left out in which more than `preemptions` threads are interrupted where
-//! they could go on; two have been enough for each bug that was planted.
+//! another may go first, and every value that the memory model lets a thread read is read once.
+//! Where that is too much, the orders are left out in which threads are interrupted more than so many
+//! times although they could go on.
 //!
 //! No time passes by itself. A thread that waits with a timeout waits until it is woken, so that a
 //! lost wake-up, which a timeout would hide, is a deadlock, and found.
@@ -15,11 +15,14 @@ use std::time::Instant;
 
 pub(crate) use loom::thread;
 
-/// Checks `model` in every order, with at most so many preemptions.
-pub(crate) fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+/// Checks `model` in every order, or in those with at most so many preemptions.
+pub(crate) fn check(
+    preemptions: impl Into<Option<usize>>,
+    model: impl Fn() + Send + Sync + 'static,
+) {
     let orders = Arc::new(AtomicUsize::new(0));
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
+    builder.preemption_bound = preemptions.into();
     builder.max_branches = 20_000;
     let start = Instant::now();
     builder.check({

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::primitives;
@@ -36,6 +36,23 @@ pub(crate) fn lock<L: Lock>(mutex: &L) -> L::Guard<'_> {
     mutex.lock_anyhow()
 }
 
+/// Locks `mutex` unless it is locked.
+///
+/// # Panics
+/// As [`lock`].
+#[cfg_attr(debug_assertions, track_caller)]
+pub(crate) fn try_lock<T, const RANK: u8>(
+    mutex: &Mutex<T, RANK>,
+) -> Option<MutexGuard<'_, T, RANK>> {
+    let held = Held::acquire();
+    let guard = match mutex.0.try_lock() {
+        Ok(guard) => guard,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return None,
+    };
+    Some(MutexGuard { guard, held })
+}
+
 /// A mutex as [`lock`] knows it.
 pub(crate) trait Lock {
     type Guard<'a>
@@ -60,6 +77,19 @@ impl<T, const RANK: u8> Lock for Mutex<T, RANK> {
             guard: self.0.lock().unwrap_or_else(PoisonError::into_inner),
             held,
         }
+    }
+}
+
+/// One that is shared.
+impl<L: Lock> Lock for Arc<L> {
+    type Guard<'a>
+        = L::Guard<'a>
+    where
+        L: 'a;
+
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn lock_anyhow(&self) -> L::Guard<'_> {
+        self.as_ref().lock_anyhow()
     }
 }
 
@@ -156,7 +186,8 @@ impl Condvar {
     }
 
     /// Lets every timeout run out, of threads that wait with one. The caller holds their mutex.
-    #[cfg(all(test, kafka_rpc_loom))]
+    #[cfg(kafka_rpc_loom)]
+    #[cfg(test)]
     pub(crate) fn pass_time<T, const RANK: u8>(&self, _guard: &MutexGuard<'_, T, RANK>) {
         if self.timed.load(std::sync::atomic::Ordering::SeqCst) > 0 {
             self.condition.notify_all();

@@ -14,9 +14,11 @@
 //! the task nor drops it. Then nothing is batched until it is driven again or dropped. Nothing is
 //! held for ever either: a producer holds records back for some milliseconds at most.
 
-#[cfg(all(test, kafka_rpc_loom))]
+#[cfg(kafka_rpc_loom)]
+#[cfg(test)]
 mod models;
-#[cfg(all(test, not(kafka_rpc_loom)))]
+#[cfg(not(kafka_rpc_loom))]
+#[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Weak};
@@ -116,7 +118,7 @@ impl Task {
             let Some(producer) = self.producer.upgrade() else {
                 return;
             };
-            // In this order: whoever finds it scheduled holds nothing after the release.
+            // In this order: a command that comes from now on is held until the next release.
             shared.scheduled.store(false, Ordering::SeqCst);
             producer.release();
         }

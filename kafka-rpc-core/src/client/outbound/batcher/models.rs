@@ -3,6 +3,8 @@
 //! The producer is the real one but for librdkafka: what is held, and what is let go when, is its.
 //! Each model says which orders in the code it pins: turn one round, and the model fails.
 
+use std::task::{Context, Waker};
+
 use super::*;
 use crate::transport::Duplicates;
 use crate::transport::kafka::producer::inflight::models::ModelProducer;
@@ -63,10 +65,17 @@ fn shut_down(task: BoxFuture<()>) {
     drop(task);
 }
 
+/// Runs the task for long enough that it may release once.
+fn shut_down_soon(mut task: BoxFuture<()>) {
+    for _ in 0..2 {
+        let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending(), "only the runtime ends it");
+    }
+}
+
 /// What is held back is released by the task, which serves all callers, and nothing stays held.
 ///
-/// Pins that a command is scheduled before the producer holds, and the task woken after that
-/// (`on_send`); and that the task takes the schedule back before it releases (`run`).
+/// Pins that the task is woken after the producer holds (`on_send`).
 #[test]
 fn what_is_held_back_is_released() {
     check(2, || {
@@ -102,24 +111,33 @@ fn what_is_held_back_is_released() {
 /// says so before it takes the schedule back and releases (`Drop`).
 #[test]
 fn a_runtime_that_is_gone_does_not_end_the_batching() {
-    check(3, || {
-        let model = Model::new();
-        model.send(1, shut_down);
-        // While the first runtime is shut down, or after that.
-        model.send(2, shut_down);
-        model.join_tasks();
-        model.model.assert_sent(&[1, 2]);
-        assert!(!model.is_scheduled(), "nobody would be held back any more");
-        let holds = model.model.holds();
-        model.send(3, drive);
-        assert_eq!(model.model.holds(), holds + 1);
-        model.model.wait_for(3);
-        let Model { batcher, tasks, .. } = model;
-        drop(batcher);
-        for task in std::mem::take(&mut *lock(&*tasks)) {
-            task.join().unwrap();
-        }
-    });
+    check(3, || batches_after(shut_down));
+}
+
+/// The same of a runtime on which the task has run.
+#[test]
+fn a_runtime_that_goes_does_not_end_the_batching() {
+    check(3, || batches_after(shut_down_soon));
+}
+
+/// Sends on a runtime that ends like this, and then on another one.
+fn batches_after(end: fn(BoxFuture<()>)) {
+    let model = Model::new();
+    model.send(1, end);
+    // While the first runtime ends, or after that.
+    model.send(2, end);
+    model.join_tasks();
+    model.model.assert_sent(&[1, 2]);
+    assert!(!model.is_scheduled(), "nothing would be held back any more");
+    let holds = model.model.holds();
+    model.send(3, drive);
+    assert_eq!(model.model.holds(), holds + 1);
+    model.model.wait_for(3);
+    let Model { batcher, tasks, .. } = model;
+    drop(batcher);
+    for task in std::mem::take(&mut *lock(&*tasks)) {
+        task.join().unwrap();
+    }
 }
 
 /// A batcher that is dropped ends its task, which releases what is held.

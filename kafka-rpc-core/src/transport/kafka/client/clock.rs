@@ -1,12 +1,13 @@
 //! The machine's clocks, and alarms that each run on a thread of their own.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::transport::kafka::client::blocking;
 use crate::transport::{Alarm, Clock, Tick};
-use crate::util::sync::lock;
+use crate::util::lock_order::ALARM_PLAN;
+use crate::util::sync::{Condvar, Mutex, lock};
 
 /// How long what the wall clock said is relied on. It may be set at any time; in so short a time it
 /// isn't slewed by more than some microseconds.
@@ -86,7 +87,7 @@ impl Clock for SystemClock {
 
 #[derive(Default)]
 struct Shared {
-    plan: Mutex<Plan>,
+    plan: Mutex<Plan, ALARM_PLAN>,
     changed: Condvar,
 }
 
@@ -119,16 +120,8 @@ impl Shared {
                     plan.next = None;
                     return Some(now);
                 }
-                Some(at) => {
-                    self.changed
-                        .wait_timeout(plan, at - now)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-                None => self
-                    .changed
-                    .wait(plan)
-                    .unwrap_or_else(PoisonError::into_inner),
+                Some(at) => self.changed.wait_timeout(plan, at - now),
+                None => self.changed.wait(plan),
             };
         }
     }
@@ -160,7 +153,7 @@ impl Drop for ThreadAlarm {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::{Mutex, mpsc};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! What librdkafka logs and reports aside from any one operation: the log lines go to `tracing`,
 //! the last failure to connect is kept for error messages.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -12,7 +12,8 @@ use rdkafka::statistics::Statistics;
 use crate::transport::kafka::client::{errors, lines};
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::{TransportError, TransportErrorKind};
-use crate::util::sync::lock;
+use crate::util::lock_order::CLIENT_FAILURE;
+use crate::util::sync::{Mutex, lock};
 use crate::util::throttle;
 
 /// Why an operation of a client got no further, as far as the client's own events tell.
@@ -24,7 +25,7 @@ pub(in crate::transport::kafka) struct Events(Arc<Inner>);
 
 struct Inner {
     settings: Arc<Settings>,
-    failure: Mutex<Option<TransportError>>,
+    failure: Mutex<Option<TransportError>, CLIENT_FAILURE>,
 }
 
 impl Events {

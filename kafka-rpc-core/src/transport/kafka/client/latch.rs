@@ -1,16 +1,16 @@
 //! A door that opens once, and that threads can wait at.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::util::sync::lock;
+use crate::util::lock_order::LATCH;
+use crate::util::sync::{Condvar, Mutex, lock};
 
 /// Closed until [`open`](Self::open) is called.
 #[derive(Default)]
 pub(in crate::transport::kafka) struct Latch {
     open: AtomicBool,
-    lock: Mutex<()>,
+    lock: Mutex<(), LATCH>,
     opened: Condvar,
 }
 
@@ -41,11 +41,7 @@ impl Latch {
             if left.is_zero() {
                 break;
             }
-            guard = self
-                .opened
-                .wait_timeout(guard, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            guard = self.opened.wait_timeout(guard, left);
         }
         self.is_open()
     }

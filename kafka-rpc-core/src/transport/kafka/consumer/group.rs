@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -28,7 +28,8 @@ use crate::transport::{
     BoxFuture, GroupOptions, GroupSink, Incoming, Membership, TransportError, TransportErrorKind,
     Work,
 };
-use crate::util::sync::lock;
+use crate::util::lock_order::{GROUP_ASSIGNED, GROUP_LEAVE_BY, GROUP_OWNED, GROUP_POLLER};
+use crate::util::sync::{Mutex, lock};
 use crate::util::throttle;
 
 /// How long one poll waits: how soon the thread sees that it is to leave or to commit.
@@ -127,9 +128,9 @@ pub(in crate::transport::kafka) struct Shared {
     pub(in crate::transport::kafka) records: OnceLock<Weak<ffi::Queue>>,
     pub(in crate::transport::kafka) commits: OnceLock<Weak<ffi::Commits>>,
     /// The partitions that are the member's, as the sink was told.
-    pub(in crate::transport::kafka) offsets: Mutex<Offsets>,
+    pub(in crate::transport::kafka) offsets: Mutex<Offsets, GROUP_OWNED>,
     /// The partitions that librdkafka was given.
-    pub(in crate::transport::kafka) assigned: Mutex<BTreeSet<i32>>,
+    pub(in crate::transport::kafka) assigned: Mutex<BTreeSet<i32>, GROUP_ASSIGNED>,
     /// The group has assigned partitions of another topic.
     pub(in crate::transport::kafka) misassigned: AtomicBool,
     /// There was a rebalance since the poller last looked.
@@ -138,11 +139,11 @@ pub(in crate::transport::kafka) struct Shared {
     /// another one overtakes, and every rebalance gives some. It reads on until its queue is full,
     /// and what is in there waits.
     paused: AtomicBool,
-    leave_by: Mutex<Option<Instant>>,
+    leave_by: Mutex<Option<Instant>, GROUP_LEAVE_BY>,
     leaving: Latch,
     left: Latch,
     /// Held by the thread that polls, which has the lease; empty at the end.
-    poller: Mutex<Option<Poller>>,
+    poller: Mutex<Option<Poller>, GROUP_POLLER>,
     lease: PollLease,
 }
 

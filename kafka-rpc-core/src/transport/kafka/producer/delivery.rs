@@ -1,7 +1,7 @@
 //! Hands a producer's records to its client, and hears what became of them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -20,7 +20,8 @@ use crate::transport::{
     Clock as _, Delivery, DeliverySink, Duplicates, MAX_TOKEN, Record, TransportError,
     TransportErrorKind,
 };
-use crate::util::sync::lock;
+use crate::util::lock_order::{HEARD_REPORTS, PRODUCER_ENDED};
+use crate::util::sync::{Mutex, lock};
 
 /// A batch of reports leaves its memory to the next one if it is no more than for so many.
 const SPARE_REPORTS: usize = 4_096;
@@ -41,12 +42,12 @@ pub(in crate::transport::kafka) struct Shared {
     pub(in crate::transport::kafka) reports: Arc<Wakeup>,
     pub(in crate::transport::kafka) windows: InFlight,
     /// What travelled with the records that were reported to be in the log, and not yet told.
-    pub(in crate::transport::kafka) batch: Mutex<Vec<u64>>,
+    pub(in crate::transport::kafka) batch: Mutex<Vec<u64>, HEARD_REPORTS>,
     /// The client, until the handle is closed. Clients refer to this, and this to them: the thread
     /// takes the last one out.
     pub(in crate::transport::kafka) slot: RwLock<Option<Connected>>,
     /// While a client that was replaced gives up its records: why it ended.
-    pub(in crate::transport::kafka) ended: Mutex<Option<TransportError>>,
+    pub(in crate::transport::kafka) ended: Mutex<Option<TransportError>, PRODUCER_ENDED>,
     pub(in crate::transport::kafka) closed: AtomicBool,
 }
 

@@ -1,7 +1,7 @@
 //! Appends records, and tells what became of them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
@@ -19,7 +19,7 @@ use crate::transport::kafka::producer::wakeup::IdleTracker;
 use crate::transport::{
     BoxFuture, DeliverySink, Duplicates, Producer, Record, TransportError, TransportErrorKind,
 };
-use crate::util::sync::lock;
+use crate::util::sync::{Mutex, lock};
 use crate::util::throttle;
 
 /// How long a first connection may take.

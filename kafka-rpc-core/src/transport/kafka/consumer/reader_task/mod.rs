@@ -11,12 +11,13 @@ mod tests;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::transport::kafka::ffi::Alerted;
-use crate::util::sync::lock;
+use crate::util::lock_order::{REPLY_READER, REPLY_TASK, REPLY_WATCHER};
+use crate::util::sync::{Condvar, Mutex, lock, try_lock};
 
 /// How long a task may leave what came unread; at most twice as long.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -48,8 +49,8 @@ pub(in crate::transport::kafka) enum More {
 /// What the thread and the task share.
 pub(in crate::transport::kafka) struct Running<R> {
     /// Empty once the thread has ended.
-    reader: Mutex<Option<R>>,
-    task: Mutex<Option<Waker>>,
+    reader: Mutex<Option<R>, REPLY_READER>,
+    task: Mutex<Option<Waker>, REPLY_TASK>,
     /// There is a task.
     exists: AtomicBool,
     /// The task is relied on.
@@ -59,7 +60,7 @@ pub(in crate::transport::kafka) struct Running<R> {
     /// How often the task has looked.
     rounds: AtomicU64,
     sleeps: AtomicBool,
-    lock: Mutex<()>,
+    lock: Mutex<(), REPLY_WATCHER>,
     bell: Condvar,
 }
 
@@ -74,7 +75,7 @@ impl<R: Read> Running<R> {
             rounds: AtomicU64::new(0),
             sleeps: AtomicBool::new(false),
             lock: Mutex::default(),
-            bell: Condvar::new(),
+            bell: Condvar::default(),
         })
     }
 
@@ -144,11 +145,7 @@ impl<R: Read> Running<R> {
         let come = sleeps && self.alerted.load(Ordering::SeqCst);
         if !come && !stop() && self.trusted.load(Ordering::SeqCst) {
             let length = if sleeps { SLEEP } else { PATIENCE };
-            drop(
-                self.bell
-                    .wait_timeout(guard, length)
-                    .unwrap_or_else(PoisonError::into_inner),
-            );
+            drop(self.bell.wait_timeout(guard, length));
         }
         self.sleeps.store(false, Ordering::SeqCst);
     }
@@ -221,10 +218,8 @@ impl<R: Read> Future for Task<R> {
             }
         }
         // Whoever has it reads it, and alerts this task when it gives it back.
-        let mut reader = match running.reader.try_lock() {
-            Ok(reader) => reader,
-            Err(TryLockError::WouldBlock) => return Poll::Pending,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        let Some(mut reader) = try_lock(&running.reader) else {
+            return Poll::Pending;
         };
         let Some(reader) = &mut *reader else {
             return Poll::Ready(());

@@ -4,9 +4,11 @@
 //! If that work takes long, the watching thread takes the lease and polls on. The first one finds
 //! that out when its work is done, and watches from then on.
 
-#[cfg(all(test, kafka_rpc_loom))]
+#[cfg(kafka_rpc_loom)]
+#[cfg(test)]
 mod models;
-#[cfg(all(test, not(kafka_rpc_loom)))]
+#[cfg(not(kafka_rpc_loom))]
+#[cfg(test)]
 mod tests;
 
 use std::time::Duration;

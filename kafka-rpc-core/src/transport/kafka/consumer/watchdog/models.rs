@@ -108,8 +108,11 @@ fn work_that_begins_when_the_other_stops_watching_is_watched() {
             move || model.lease.share(false, || model.poll(), |_| {})
         });
         let poll = || {
-            // Nothing is done meanwhile, so the other one stops watching.
-            model.pass_time();
+            // Nothing is done meanwhile, so the other one stops watching at its second look.
+            for _ in 0..2 {
+                model.pass_time();
+                thread::yield_now();
+            }
             model.poll()
         };
         let work = |left| {

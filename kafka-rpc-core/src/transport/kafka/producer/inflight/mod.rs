@@ -9,10 +9,12 @@
 
 mod batch;
 mod hold;
-#[cfg(all(test, kafka_rpc_loom))]
+#[cfg(kafka_rpc_loom)]
+#[cfg(test)]
 pub(crate) mod models;
 mod partition;
-#[cfg(all(test, not(kafka_rpc_loom)))]
+#[cfg(not(kafka_rpc_loom))]
+#[cfg(test)]
 mod tests;
 
 use crate::transport::{Duplicates, Record, TransportError, TransportErrorKind};

@@ -10,9 +10,11 @@
 //! The thread says how it rests before it looks whether anybody waits. Whoever waits says so before
 //! it looks how the thread rests. So at least one of both sees the other.
 
-#[cfg(all(test, kafka_rpc_loom))]
+#[cfg(kafka_rpc_loom)]
+#[cfg(test)]
 mod models;
-#[cfg(all(test, not(kafka_rpc_loom)))]
+#[cfg(not(kafka_rpc_loom))]
+#[cfg(test)]
 mod tests;
 
 use std::time::{Duration, Instant};

@@ -203,7 +203,7 @@ fn an_idle_thread_hears_that_something_is_produced() {
 /// Pins that `rest` asks whether to stop under the lock, which `end_any_rest` takes.
 #[test]
 fn a_thread_that_is_to_stop_rests_no_more() {
-    check(3, || {
+    check(None, || {
         let model = Arc::new(Model::default());
         let owner = thread::spawn({
             let model = Arc::clone(&model);
