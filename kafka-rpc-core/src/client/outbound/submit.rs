@@ -179,7 +179,7 @@ impl Request {
             attempt: 1,
             fingerprint: Some(self.bound.fingerprint),
         };
-        let begin = command.enclose(&mut buffer, room);
+        let (begin, _) = command.enclose(&mut buffer, room);
         if let (Some(timing), Some(began)) = (&mut self.timing, began) {
             timing.command = began.elapsed();
         }
