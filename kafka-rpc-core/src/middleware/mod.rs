@@ -8,6 +8,9 @@
 
 pub(crate) mod fault;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
