@@ -9,6 +9,9 @@
 //! Whatever fails in the framework is an [`RpcError`], with a [`Code`] and an [`Outcome`]. The front
 //! page of `kafka-rpc` says what to do about each.
 
+// A model is built from a part of the crate.
+#![cfg_attr(kafka_rpc_loom, allow(dead_code, unused_imports))]
+
 mod call;
 mod client;
 mod error;

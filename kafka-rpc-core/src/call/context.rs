@@ -5,10 +5,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::interrupt::Interrupt;
 use super::{Payload, Request};
 use crate::transport::Clock;
 use crate::wire::CallId;
+use crate::{Descriptor, Method};
 
 tokio::task_local! {
     static CURRENT: Context;
@@ -32,23 +35,34 @@ tokio::task_local! {
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
+/// It is a request without its arguments, which are the handler's.
 struct Inner {
-    /// Without its arguments, which are the handler's.
-    request: Request,
+    call_id: CallId,
+    service: &'static Descriptor,
+    method: &'static Method,
+    key: Option<Bytes>,
+    headers: Vec<(String, Vec<u8>)>,
+    deadline: Instant,
+    attempt: u32,
     clock: Arc<dyn Clock>,
     interrupt: Interrupt,
 }
 
 impl Context {
     /// The context of a request that is about to be served, and the request's arguments.
-    pub(crate) fn serve(mut request: Request, clock: Arc<dyn Clock>) -> (Self, Payload) {
-        let arguments = std::mem::take(&mut request.arguments);
+    pub(crate) fn serve(request: Request, clock: Arc<dyn Clock>) -> (Self, Payload) {
         let context = Self(Arc::new(Inner {
-            request,
+            call_id: request.id,
+            service: request.service,
+            method: request.method,
+            key: request.key,
+            headers: request.headers,
+            deadline: request.deadline,
+            attempt: request.attempt,
             clock,
             interrupt: Interrupt::default(),
         }));
-        (context, arguments)
+        (context, request.arguments)
     }
 
     /// The call that this task serves; `None` outside of a handler.
@@ -72,7 +86,7 @@ impl Context {
     /// or not.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        self.0.request.deadline
+        self.0.deadline
     }
 
     /// How long it is until the [`deadline`](Self::deadline).
@@ -85,31 +99,31 @@ impl Context {
     /// The call's id, the same for all its attempts.
     #[must_use]
     pub fn call_id(&self) -> CallId {
-        self.0.request.id
+        self.0.call_id
     }
 
     /// Which attempt of the call this is, from 1, as the caller says. Clients make only one yet.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.0.request.attempt
+        self.0.attempt
     }
 
     /// The service's name on the wire.
     #[must_use]
     pub fn service(&self) -> &'static str {
-        self.0.request.service.name
+        self.0.service.name
     }
 
     /// The method's name on the wire.
     #[must_use]
     pub fn method(&self) -> &'static str {
-        self.0.request.method.name
+        self.0.method.name
     }
 
     /// The call's key, if it has one.
     #[must_use]
     pub fn key(&self) -> Option<&[u8]> {
-        self.0.request.key.as_deref()
+        self.0.key.as_deref()
     }
 
     /// The first header with this name.
@@ -122,7 +136,6 @@ impl Context {
     /// The command's headers, in order. Nobody vouches for them but the caller.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0
-            .request
             .headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_slice()))
@@ -174,7 +187,6 @@ pub(crate) fn inherited() -> Option<Inherited> {
             deadline: context.deadline(),
             trace: context
                 .0
-                .request
                 .headers
                 .iter()
                 .filter(|(name, _)| matches!(name.as_str(), "traceparent" | "tracestate"))

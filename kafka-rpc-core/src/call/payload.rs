@@ -63,6 +63,13 @@ impl Payload {
         }
     }
 
+    /// The value alone, in memory of its own; copied only if others share it or something is before it.
+    pub(crate) fn into_vec(self) -> Vec<u8> {
+        let (mut bytes, room) = self.into_framed(0);
+        bytes.drain(..room);
+        bytes
+    }
+
     /// The value at the end of a buffer, and how much room is before it. Copies only what others
     /// share, and then leaves `room`.
     pub(crate) fn into_framed(self, room: usize) -> (Vec<u8>, usize) {
@@ -143,6 +150,7 @@ mod tests {
             assert_eq!(payload.as_slice(), b"abc");
             let (framed, room) = payload.clone().into_framed(4);
             assert_eq!(&framed[room..], b"abc", "nothing follows it");
+            assert_eq!(payload.clone().into_vec(), b"abc");
             assert_eq!(payload.into_bytes(), "abc");
         }
     }

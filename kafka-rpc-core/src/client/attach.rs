@@ -1,18 +1,18 @@
 //! Connects a client, and attaches it to services: one listener for each results topic.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 
 use crate::client::call::layered::Innermost;
 use crate::client::connection::{Attached, Connection, ReplyPartition};
 use crate::client::inbound::replies::{Replies, Reports};
 use crate::client::options::Options;
-use crate::client::outbound::batcher::Company;
+use crate::client::outbound::batcher::Batcher;
 use crate::client::pending::Registry;
 use crate::middleware::Stack;
 use crate::service::topics::{self, Topic};
 use crate::transport::{Duplicates, Transport};
-use crate::util::sync::lock;
+use crate::util::sync::{Mutex, lock};
 use crate::wire;
 use crate::{Code, Descriptor, Outcome, RpcError};
 
@@ -54,7 +54,7 @@ pub(super) async fn connect(
         registry,
         clock,
         producer,
-        batcher: Company::default(),
+        batcher: Batcher::default(),
         layers: Stack::new(Arc::new(Innermost)),
         options,
         transport,

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use crate::call::Extensions;
 use crate::client::options::Options;
-use crate::client::outbound::batcher::Company;
+use crate::client::outbound::batcher::Batcher;
 use crate::client::pending::Registry;
 use crate::middleware::Stack;
 use crate::transport::{Alarm, Clock, Listener, Producer, Transport};
-use crate::util::sync::lock;
+use crate::util::lock_order::{CLIENT_KEPT, CLIENT_LANES};
+use crate::util::sync::{Mutex, lock};
 use crate::wire::CallId;
 use crate::{Descriptor, Method};
 
@@ -21,7 +22,7 @@ pub(crate) struct Connection {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) alarm: Box<dyn Alarm>,
     pub(super) producer: Arc<dyn Producer>,
-    pub(super) batcher: Company,
+    pub(super) batcher: Batcher,
     /// What calls go through before they are sent.
     pub(crate) layers: Stack,
     pub(super) options: Options,
@@ -30,11 +31,11 @@ pub(crate) struct Connection {
     pub(super) instance: [u8; 8],
     pub(super) next_sequence: AtomicU64,
     /// By results topic. Emptied when the client is closed.
-    pub(super) reply_partitions: Mutex<BTreeMap<String, Arc<ReplyPartition>>>,
+    pub(super) reply_partitions: Mutex<BTreeMap<String, Arc<ReplyPartition>>, CLIENT_LANES>,
     /// Held while a listener is started, so that a topic never has two.
     pub(super) starting: tokio::sync::Mutex<()>,
     /// What lives as long as this and is none of its business.
-    pub(super) kept: Mutex<Extensions>,
+    pub(super) kept: Mutex<Extensions, CLIENT_KEPT>,
 }
 
 /// The partition of a results topic that this client listens to.

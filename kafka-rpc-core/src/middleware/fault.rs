@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 use std::future::ready;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::RpcError;
 use crate::call::{Request, Response};
 use crate::middleware::{BoxFuture, Layer, Service, Stack};
-use crate::util::sync::lock;
+use crate::util::lock_order::TEST_FAULTS;
+use crate::util::sync::{Mutex, lock};
 
 /// The errors that calls are to end with, in the order in which they were asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<VecDeque<Fault>>);
+pub(crate) struct Faults(Mutex<VecDeque<Fault>, TEST_FAULTS>);
 
 #[derive(Debug)]
 struct Fault {

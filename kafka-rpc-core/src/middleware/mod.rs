@@ -14,10 +14,11 @@ mod tests;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use crate::RpcError;
 use crate::call::{Request, Response};
+use crate::util::sync::{RwLock, read, write};
 
 /// A boxed future, since services are used as trait objects.
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -61,7 +62,7 @@ impl Stack {
         let outermost = self
             .outermost
             .get_or_init(|| RwLock::new(Arc::clone(&self.innermost)));
-        let mut outermost = outermost.write().unwrap_or_else(PoisonError::into_inner);
+        let mut outermost = write(outermost);
         *outermost = layer.layer(Arc::clone(&outermost));
     }
 
@@ -69,8 +70,7 @@ impl Stack {
     #[inline]
     pub(crate) fn outermost(&self) -> Option<Arc<dyn Service>> {
         let outermost = self.outermost.get()?;
-        let outermost = outermost.read().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(&outermost))
+        Some(Arc::clone(&read(outermost)))
     }
 }
 

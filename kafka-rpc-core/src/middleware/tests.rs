@@ -48,7 +48,7 @@ impl crate::Service for Desk {
     fn dispatch(&self, method: usize, arguments: Bytes) -> Dispatch {
         let seen = Arc::clone(&self.0);
         Box::pin(async move {
-            lock(&seen).push(Context::current().unwrap());
+            lock(&*seen).push(Context::current().unwrap());
             match method {
                 0 | 1 => Ok(Answer::Value(arguments.to_vec())),
                 2 => std::future::pending().await,
@@ -224,7 +224,7 @@ async fn layers_change_headers_from_the_last_pushed_to_the_first() {
     let call = it.desk.echo(1).header("by", "caller");
     let id = call.id();
     assert_eq!(call.await.unwrap(), [1]);
-    let seen = lock(&it.served.0)[0].clone();
+    let seen = lock(&*it.served.0)[0].clone();
     assert_eq!(seen.call_id(), id);
     let by: Vec<_> = seen.headers().map(|(_, value)| value.to_vec()).collect();
     assert_eq!(
@@ -257,7 +257,7 @@ async fn a_layer_sends_a_request_twice() {
         let call = it.desk.echo(5).key("k").header("h", "v").with_metadata();
         let reply = call.await.unwrap();
         assert_eq!((reply.value, reply.attempt), (vec![5], 2));
-        let seen = lock(&it.served.0)[0].clone();
+        let seen = lock(&*it.served.0)[0].clone();
         assert_eq!((seen.attempt(), seen.call_id()), (2, reply.call_id));
         assert_eq!(seen.key(), Some(&b"k"[..]));
         assert_eq!(seen.header("h"), Some(&b"v"[..]));
@@ -289,7 +289,7 @@ async fn an_attempt_that_a_layer_drops_is_cancelled_before_the_next() {
     let stats = it.client.stats();
     assert_eq!((stats.started, stats.cancelled, stats.expired), (2, 1, 1));
     assert_eq!(it.broker.records(COMMANDS, 0).unwrap().len(), 3);
-    assert!(lock(&it.served.0)[0].is_cancelled());
+    assert!(lock(&*it.served.0)[0].is_cancelled());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,28 @@
-//! Takes a command to its reply.
+//! Runs commands and publishes their replies.
 //!
-//! A record comes in on the transport's thread (`intake`), is judged (`admission`), waits for its
-//! turn (`schedule`), runs as a task (`run`, `handling`), and its reply goes out (`outbox`); when
-//! that is in the log, its offset may be committed (`partitions`, `commit`). `drain` gains and loses
-//! partitions. `clock_offsets`, `dedupe`, `schedule` and `commit` are pure state.
+//! A record comes in by the member's front door (`group/sink`), is judged (`admit`), looked up among
+//! the known calls (`calls`), waits for its turn (`schedule`), is run (`execute`), and its reply goes
+//! out (`complete`); when that is in the log, its offset may be committed. `group` drives all of it
+//! as one state machine; the rooms below it know nothing of each other's state.
+//!
+//! # Threads and locks
+//!
+//! | Thread | What it does here |
+//! |---|---|
+//! | the transport's polling thread, one at a time for each member | records, rebalances, and handlers that run inline |
+//! | the handlers' tokio runtime | handlers as tasks, the ends of handlers, look-ups of topics |
+//! | the producer's thread | settles commands whose replies are in the log |
+//! | the alarm's thread | deadlines, grace periods, replies that are sent again |
+//!
+//! A lock is held for moments only, and never while user code runs. Their order:
+//!
+//! 1. the transport's polling lock, which is held while its sinks are called;
+//! 2. a member's `paused`, then its `state` ([`group`]);
+//! 3. the transport's own locks: a commit is noted while the state is locked, which keeps commits of
+//!    a partition in order.
+//!
+//! The outbox's lock ([`complete`]) is a leaf, and no lock of a member may be held when it is taken:
+//! a reply may be settled before the producer returns, which locks the member.
 
 mod admit;
 mod builder;
@@ -12,27 +31,20 @@ mod complete;
 mod execute;
 mod group;
 mod observe;
+mod options;
+mod running;
 mod schedule;
+mod start;
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::runtime::Runtime;
-use tracing::info;
-
-use self::group::member::{Member, Shared};
+use self::running::Running;
 use crate::transport::Cluster;
-use crate::{Code, Operation, Outcome, RpcError};
+use crate::{Operation, RpcError};
 
 pub use builder::ServerBuilder;
 pub use observe::stats::ServerStats;
 pub use schedule::Ordering;
-
-/// How much longer than the grace period leaving a group may take.
-const LEAVE_MARGIN: Duration = Duration::from_secs(3);
-/// How long the last replies may take to be acknowledged.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A running server of one or more services.
 ///
@@ -42,14 +54,7 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
 /// calls, 32 to 64 MiB of replies, and 10 minutes. Expired and cancelled commands aren't run.
 ///
 /// Dropping it stops it as [`shutdown`](Self::shutdown) does, in the background and without a report.
-pub struct Server(Option<Running>);
-
-struct Running {
-    shared: Arc<Shared>,
-    members: Vec<Arc<Member>>,
-    /// Dropped last, when nothing is left to run on it.
-    _runtime: Option<OwnedRuntime>,
-}
+pub struct Server(Running);
 
 impl Server {
     /// Sets up a server on this cluster.
@@ -59,7 +64,8 @@ impl Server {
     }
 
     /// Stops the server: nothing more is started, handlers that run may go on for the grace period,
-    /// their replies are brought to the log, offsets are committed, and the groups are left.
+    /// their replies are brought to the log, offsets are committed, and then the groups are left.
+    /// Until then a dropped call still stops its handler.
     /// Commands that weren't started are neither answered nor committed, so that another server
     /// takes them up.
     ///
@@ -69,45 +75,21 @@ impl Server {
     /// `DeadlineExceeded` if handlers had to be stopped at the end of the grace period; the server is
     /// stopped nevertheless, and their commands run again elsewhere.
     #[must_use = "the server stops in the background if this isn't awaited or waited for"]
-    pub fn shutdown(mut self) -> Operation<Result<(), RpcError>> {
-        // Stopping already, so that it goes on in the background where nobody polls it.
-        let stopping = Stopping(self.0.take());
-        let longest = stopping.0.as_ref().map_or(Duration::ZERO, |running| {
-            let grace = running.shared.limits.grace;
-            grace.saturating_add(LEAVE_MARGIN + FLUSH_PATIENCE + Duration::from_secs(1))
-        });
-        Operation::within(longest, stopping.run())
+    pub fn shutdown(self) -> Operation<Result<(), RpcError>> {
+        let longest = self.0.longest_stop();
+        Operation::within(longest, self.0.stop())
     }
 
     /// What the server has done so far, and what it is doing.
     #[must_use]
     pub fn stats(&self) -> ServerStats {
-        let Some(running) = &self.0 else {
-            return ServerStats::default();
-        };
-        let mut stats = running.shared.counters.snapshot();
-        for member in &running.members {
-            let (queued, running) = member.load();
-            stats.queued += queued as u64;
-            stats.running += running as u64;
-        }
-        stats
+        self.0.stats()
     }
 
     /// The name that replies and errors of this server bear.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.0
-            .as_ref()
-            .map_or("", |running| running.shared.server_id.as_str())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(running) = self.0.take() {
-            Stopping(Some(running)).in_background();
-        }
+        self.0.id()
     }
 }
 
@@ -116,94 +98,6 @@ impl fmt::Debug for Server {
         f.debug_struct("Server")
             .field("id", &self.id())
             .finish_non_exhaustive()
-    }
-}
-
-/// A server that is being stopped; what is left to be done when it is dropped is done in the
-/// background.
-struct Stopping(Option<Running>);
-
-impl Stopping {
-    async fn run(mut self) -> Result<(), RpcError> {
-        let Some(running) = &self.0 else {
-            return Ok(());
-        };
-        running.stop().await;
-        let stopped: u64 = running
-            .members
-            .iter()
-            .map(|member| member.stopped_handlers())
-            .sum();
-        info!(
-            target: "kafka_rpc::server",
-            server = running.shared.server_id, stopped_handlers = stopped, "server stopped",
-        );
-        self.0 = None;
-        if stopped == 0 {
-            return Ok(());
-        }
-        Err(RpcError::new(
-            Code::DeadlineExceeded,
-            Outcome::Unknown,
-            format!(
-                "{stopped} handlers were still running when the grace period ended, and were \
-                 stopped; their commands run again on the next server, or give the builder's \
-                 `grace` more time"
-            ),
-        ))
-    }
-
-    fn in_background(mut self) {
-        if let Some(running) = self.0.take() {
-            for member in &running.members {
-                member.stop_starting();
-            }
-            let runtime = running.shared.runtime.clone();
-            runtime.spawn(async move { running.stop().await });
-        }
-    }
-}
-
-impl Drop for Stopping {
-    fn drop(&mut self) {
-        if let Some(running) = self.0.take() {
-            Self(Some(running)).in_background();
-        }
-    }
-}
-
-impl Running {
-    /// Drains, commits, and leaves. May be begun anew after it was dropped.
-    async fn stop(&self) {
-        for member in &self.members {
-            member.stop_starting();
-        }
-        let patience = self.shared.limits.grace + LEAVE_MARGIN;
-        // All at once, so that one slow group doesn't take the others' time.
-        let leaving: Vec<_> = self
-            .members
-            .iter()
-            .filter_map(|member| Some(member.membership()?.leave(patience)))
-            .collect();
-        for left in leaving {
-            left.await;
-        }
-        for member in &self.members {
-            member.abandon_all();
-        }
-        self.shared.outbox.flush(FLUSH_PATIENCE).await;
-        self.shared.outbox.close();
-    }
-}
-
-/// A runtime that can be dropped anywhere: on its own threads, too, and without blocking.
-struct OwnedRuntime(Option<Runtime>);
-
-impl Drop for OwnedRuntime {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

@@ -60,7 +60,8 @@ pub struct GroupOptions {
     pub group: String,
     /// The one topic that is subscribed to.
     pub topic: String,
-    /// A static member's name, which keeps its partitions over a quick restart.
+    /// A static member's name, which keeps its partitions over a quick restart. Members of one group on
+    /// different topics may have the same name.
     pub instance: Option<String>,
     /// How long a revocation waits for its `Release`.
     pub revoke_patience: Duration,
@@ -73,7 +74,8 @@ pub trait GroupSink: Send + Sync {
 
     /// These partitions are about to be taken away: no record of them comes after this. They are
     /// given up when `release` is dropped, or when the member's patience ends; commits made before
-    /// that still count.
+    /// that still count. It may come again for partitions that are held open already: a member that
+    /// leaves gives its partitions back by itself, and the group may take them away meanwhile.
     fn revoked(&self, partitions: &[u32], release: Release);
 
     /// These partitions are the member's no longer; commits for them are ignored.
@@ -147,7 +149,7 @@ pub trait Membership: Send + Sync {
     /// Lets records come again.
     fn resume(&self);
 
-    /// Revokes everything (through the sink), commits, and leaves the group. Done after `patience`
-    /// at the latest.
+    /// Gives everything back (through the sink), commits until the broker has acknowledged it, and only
+    /// then leaves the group. Done after `patience` at the latest.
     fn leave(&self, patience: Duration) -> BoxFuture<()>;
 }

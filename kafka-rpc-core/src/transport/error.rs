@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::util::throttle;
 use crate::{Code, Outcome, RpcError};
 
 /// Why the transport can't do something.
@@ -14,6 +15,19 @@ pub struct TransportError {
 }
 
 impl TransportError {
+    /// Lets a log line about this error, which `who` met, through at most once every 10 s: how many
+    /// such lines were suppressed since the last one, or `None` if this one is to be suppressed, too.
+    /// An unreachable broker is one cause wherever it shows; anything else is one for each `place`.
+    pub(crate) fn pass_throttle(&self, who: &str, place: &str) -> Option<u64> {
+        match self.kind {
+            TransportErrorKind::Unavailable => throttle::pass(format_args!("{who}: unavailable")),
+            kind => {
+                let message = throttle::Pattern(&self.message);
+                throttle::pass(format_args!("{who}: {place}: {kind:?}: {message}"))
+            }
+        }
+    }
+
     /// An error of this kind.
     pub fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
         Self {

@@ -10,7 +10,19 @@
 
 mod consumer;
 mod error;
+#[cfg(not(kafka_rpc_loom))]
 pub mod kafka;
+/// What models need of it: the parts that know nothing of librdkafka.
+#[cfg(kafka_rpc_loom)]
+pub(crate) mod kafka {
+    pub(crate) mod consumer {
+        pub(crate) mod watchdog;
+    }
+    pub(crate) mod producer {
+        pub(crate) mod inflight;
+        pub(crate) mod wakeup;
+    }
+}
 pub mod memory;
 mod producer;
 

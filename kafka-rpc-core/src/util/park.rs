@@ -2,36 +2,33 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use crate::util::lock_order::PARKED_THREAD;
+use crate::util::sync::{Condvar, Mutex, lock};
+
 #[derive(Default)]
 struct Parker {
-    woken: Mutex<bool>,
+    woken: Mutex<bool, PARKED_THREAD>,
     condition: Condvar,
 }
 
 impl Parker {
     /// Returns when woken, or when `until` has passed.
     fn park(&self, until: Option<Instant>) {
-        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut woken = lock(&self.woken);
         while !*woken {
             woken = match until {
-                None => self
-                    .condition
-                    .wait(woken)
-                    .unwrap_or_else(PoisonError::into_inner),
+                None => self.condition.wait(woken),
                 Some(until) => {
                     let Some(left) = until.checked_duration_since(Instant::now()) else {
                         return;
                     };
-                    self.condition
-                        .wait_timeout(woken, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    self.condition.wait_timeout(woken, left)
                 }
             };
         }
@@ -45,7 +42,7 @@ impl Wake for Parker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        *self.woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *lock(&self.woken) = true;
         self.condition.notify_one();
     }
 }

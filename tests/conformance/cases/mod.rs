@@ -2,6 +2,7 @@
 
 mod calls;
 mod deadlines;
+mod draining;
 mod hygiene;
 mod lifecycle;
 mod ordering;
@@ -53,6 +54,7 @@ pub(crate) fn all() -> Vec<Case> {
         ordering::CASES,
         hygiene::CASES,
         lifecycle::CASES,
+        draining::CASES,
     ]
     .concat()
 }

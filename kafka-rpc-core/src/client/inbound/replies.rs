@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::client::pending::Registry;
 use crate::transport::{Clock, Delivery, DeliverySink, Incoming, ListenerSink, TransportError};
+use crate::util::throttle;
 use crate::wire::CallId;
 
 /// The sink of one listener. The key alone tells whose reply a record is, so that another client's
@@ -31,24 +32,31 @@ impl ListenerSink for Replies {
     }
 
     fn gap(&self, lost: Option<u64>) {
-        tracing::warn!(
-            target: "kafka_rpc::client",
-            topic = self.topic,
-            partition = self.partition,
-            lost,
-            "the results topic lost records; the calls that waited for it end as disconnected"
-        );
+        let place = format_args!("gap in {}/{}", self.topic, self.partition);
+        if let Some(suppressed) = throttle::pass(place) {
+            tracing::warn!(
+                target: "kafka_rpc::client",
+                topic = self.topic,
+                partition = self.partition,
+                lost,
+                suppressed,
+                "the results topic lost records; the calls that waited for it end as disconnected"
+            );
+        }
         self.registry.gap(self.number);
     }
 
     fn trouble(&self, error: TransportError) {
-        tracing::warn!(
-            target: "kafka_rpc::client",
-            topic = self.topic,
-            partition = self.partition,
-            %error,
-            "the listener has trouble and goes on"
-        );
+        if let Some(suppressed) = error.pass_throttle("listener", &self.topic) {
+            tracing::warn!(
+                target: "kafka_rpc::client",
+                topic = self.topic,
+                partition = self.partition,
+                %error,
+                suppressed,
+                "the listener has trouble and goes on"
+            );
+        }
     }
 }
 

@@ -75,7 +75,7 @@ pub(in crate::client) fn submit(
         urgent: method.oneway || asked,
     };
     let in_flight = connection.registry.in_flight();
-    connection.batcher.expect(in_flight, &connection.producer);
+    connection.batcher.on_send(in_flight, &connection.producer);
     if let Err(error) = connection.producer.produce(record, request.id.sequence()) {
         return Err(sent.withdraw(error));
     }

@@ -13,87 +13,43 @@
 
 mod counts;
 mod deadlines;
+mod ending;
+mod entry;
 mod shard;
 mod slots;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::transport::{Delivery, MAX_TOKEN, Tick, TransportError};
-use crate::util::sync::lock;
+use crate::transport::{Delivery, MAX_TOKEN, Tick};
+use crate::util::lock_order::REGISTRY_SHARD;
+use crate::util::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use crate::util::sync::{Mutex, MutexGuard, lock};
 
 use crate::client::call::metadata::Times;
 use crate::client::stats::ClientStats;
 use deadlines::NEVER;
-use shard::{Entry, Report, Shard, State};
+pub(super) use ending::{Arrival, Awaits, Ending, Refusal};
+use entry::{Entry, Report, State};
+use shard::Shard;
 
 /// The token of records whose delivery nobody waits for, such as cancels.
 pub(super) const NO_CALL: u64 = MAX_TOKEN;
 
-const SHARDS: usize = 16;
-
-/// How a call ended, as far as the registry knows.
-#[derive(Debug)]
-pub(super) enum Ending {
-    /// A reply came.
-    Reply {
-        /// Still encoded.
-        envelope: Box<[u8]>,
-        /// Only of a timed call.
-        arrival: Option<Box<Arrival>>,
-    },
-    /// The log has the command of a one-way call.
-    Acknowledged,
-    /// The deadline passed.
-    Expired {
-        /// Whether the command is known to be in the log.
-        persisted: bool,
-        /// What the transport last reported about the command.
-        trouble: Option<Box<str>>,
-    },
-    /// The command certainly isn't in the log.
-    NotPersisted(TransportError),
-    /// The results topic lost records, of which one may have been the reply.
-    Gap,
-    /// The client was closed.
-    Closed,
-}
-
-/// When the reply to a timed call came.
-#[derive(Debug)]
-pub(super) struct Arrival {
-    pub(super) at: Instant,
-    /// When the command was known to be in the log, if it was.
-    pub(super) acknowledged: Option<Instant>,
-}
-
-/// What a call waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Awaits {
-    /// A reply on the listener with this number.
-    Reply { lane: u32 },
-    /// That the command is in the log.
-    Acknowledgement,
-}
-
-/// Why a call can't be registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    Closed,
-    Full,
-}
+/// Fewer in a model, which would otherwise check that each of them is locked in turn.
+const SHARDS: usize = if cfg!(kafka_rpc_loom) { 2 } else { 16 };
 
 /// On a cache line of its own, and on that which processors fetch along with it.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Apart<T>(T);
 
+type ShardGuard<'a> = MutexGuard<'a, Shard, REGISTRY_SHARD>;
+
 /// The pending calls of one client.
 #[derive(Debug)]
 pub(super) struct Registry {
-    shards: [Apart<Mutex<Shard>>; SHARDS],
+    shards: [Apart<Mutex<Shard, REGISTRY_SHARD>>; SHARDS],
     /// Entries of all shards; never more than `capacity`.
     entries: Apart<AtomicUsize>,
     /// The alarm was told to ring at this time or earlier.
@@ -277,7 +233,7 @@ impl Registry {
     }
 
     /// Locks the shard of a call; the key is the call's in there.
-    fn shard(&self, sequence: u64) -> (MutexGuard<'_, Shard>, u64) {
+    fn shard(&self, sequence: u64) -> (ShardGuard<'_>, u64) {
         const COUNT: u64 = SHARDS as u64;
         let shard = &self.shards[(sequence % COUNT) as usize];
         (lock(&shard.0), sequence / COUNT)
@@ -299,7 +255,7 @@ impl Registry {
     }
 
     /// Removes an entry and unlocks; what it held is dropped by the caller.
-    fn remove(&self, mut shard: MutexGuard<'_, Shard>, key: u64) -> Option<State> {
+    fn remove(&self, mut shard: ShardGuard<'_>, key: u64) -> Option<State> {
         let state = shard.remove(key)?;
         drop(shard);
         self.entries.0.fetch_sub(1, Ordering::Relaxed);
@@ -364,7 +320,9 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, kafka_rpc_loom))]
+mod models;
+#[cfg(all(test, not(kafka_rpc_loom)))]
 mod races;
-#[cfg(test)]
+#[cfg(all(test, not(kafka_rpc_loom)))]
 mod tests;

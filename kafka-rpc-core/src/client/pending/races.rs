@@ -1,6 +1,6 @@
 //! What holds of the registry when several threads use all its shards at once.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use crate::client::pending::*;

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use crate::client::call::metadata::Times;
 use crate::client::pending::deadlines::Deadlines;
-use crate::client::pending::slots::Window;
+use crate::client::pending::entry::{Entry, Report, State};
+use crate::client::pending::slots::Slots;
 use crate::client::pending::{Arrival, Awaits, Ending};
 use crate::client::stats::ClientStats;
 use crate::transport::Delivery;
@@ -17,52 +18,8 @@ const EXPIRE_AT_ONCE: usize = 256;
 const RECENT: usize = 64;
 
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) awaits: Awaits,
-    /// Whether it is asked for when the command was acknowledged and the reply came.
-    pub(super) timed: bool,
-    pub(super) state: State,
-}
-
-#[derive(Debug)]
-pub(super) enum State {
-    Waiting(Waker, Report),
-    Ended(Ending),
-}
-
-/// What the transport has reported about the command.
-#[derive(Debug)]
-pub(super) enum Report {
-    Nothing,
-    /// It is in the log, since this time if that is asked for.
-    Persisted(Option<Instant>),
-    /// It may be in the log.
-    Trouble(Box<str>),
-}
-
-impl Entry {
-    pub(super) const fn waits(&self) -> bool {
-        matches!(self.state, State::Waiting(..))
-    }
-
-    /// Ends a waiting call; an ended one stays as it is.
-    #[must_use = "a waker is woken and dropped outside of the lock"]
-    fn end(&mut self, ending: Ending, stats: &mut ClientStats) -> Option<Waker> {
-        if !self.waits() {
-            return None;
-        }
-        stats.count(&ending);
-        stats.in_flight -= 1;
-        match std::mem::replace(&mut self.state, State::Ended(ending)) {
-            State::Waiting(waker, _) => Some(waker),
-            State::Ended(_) => None,
-        }
-    }
-}
-
-#[derive(Debug)]
 pub(super) struct Shard {
-    pub(super) calls: Window<Entry>,
+    pub(super) calls: Slots<Entry>,
     deadlines: Deadlines,
     /// The calls answered last, each where its key falls: a duplicate reply is told from a late one
     /// by them. 0 is none, for keys are kept one higher.
@@ -74,7 +31,7 @@ pub(super) struct Shard {
 impl Default for Shard {
     fn default() -> Self {
         Self {
-            calls: Window::default(),
+            calls: Slots::default(),
             deadlines: Deadlines::default(),
             recent: [0; RECENT],
             stats: ClientStats::default(),

@@ -11,7 +11,7 @@ const KEEP: usize = 64;
 /// An operation on a new key touches the end of the array and nothing else, however many values
 /// there are. Any keys are right; those far out of order only take the tree's time.
 #[derive(Debug)]
-pub(super) struct Window<T> {
+pub(super) struct Slots<T> {
     /// The key of the first slot.
     base: u64,
     slots: VecDeque<Option<T>>,
@@ -21,7 +21,7 @@ pub(super) struct Window<T> {
     stragglers: BTreeMap<u64, T>,
 }
 
-impl<T> Default for Window<T> {
+impl<T> Default for Slots<T> {
     fn default() -> Self {
         Self {
             base: 0,
@@ -32,7 +32,7 @@ impl<T> Default for Window<T> {
     }
 }
 
-impl<T> Window<T> {
+impl<T> Slots<T> {
     /// Puts in a value whose key isn't there.
     pub(super) fn insert(&mut self, key: u64, value: T) {
         self.make_room(key);
@@ -145,34 +145,34 @@ mod tests {
         ]
     }
 
-    fn check(window: &mut Window<u64>, model: &BTreeMap<u64, u64>) {
+    fn check(calls: &mut Slots<u64>, model: &BTreeMap<u64, u64>) {
         for (key, value) in model {
-            assert_eq!(window.get(*key), Some(value));
-            assert_eq!(window.get(key + 1), model.get(&(key + 1)));
+            assert_eq!(calls.get(*key), Some(value));
+            assert_eq!(calls.get(key + 1), model.get(&(key + 1)));
         }
-        let mut values: Vec<_> = window.values_mut().map(|value| *value).collect();
+        let mut values: Vec<_> = calls.values_mut().map(|value| *value).collect();
         values.sort_unstable();
         assert_eq!(values, model.values().copied().collect::<Vec<_>>());
-        assert_eq!(window.taken + window.stragglers.len(), model.len());
+        assert_eq!(calls.taken + calls.stragglers.len(), model.len());
     }
 
     proptest! {
         #[test]
         fn holds_what_a_tree_holds(steps in vec(step(), 0..400)) {
-            let (mut window, mut model) = (Window::default(), BTreeMap::new());
+            let (mut calls, mut model) = (Slots::default(), BTreeMap::new());
             let mut next = 1_u64;
             for step in steps {
                 match step {
                     Step::Next(further) => {
                         next += further;
-                        window.insert(next, next);
+                        calls.insert(next, next);
                         model.insert(next, next);
                     }
                     Step::Late(at) => {
                         let key = at.index(usize::try_from(next).unwrap_or(usize::MAX)) as u64;
                         if let Entry::Vacant(free) = model.entry(key) {
                             free.insert(key);
-                            window.insert(key, key);
+                            calls.insert(key, key);
                         }
                     }
                     Step::Remove(at) => {
@@ -180,49 +180,49 @@ mod tests {
                             0 => next,
                             count => *model.keys().nth(at.index(count)).unwrap_or(&next),
                         };
-                        prop_assert_eq!(window.remove(key), model.remove(&key));
-                        prop_assert_eq!(window.remove(key), None);
+                        prop_assert_eq!(calls.remove(key), model.remove(&key));
+                        prop_assert_eq!(calls.remove(key), None);
                     }
                 }
-                prop_assert!(window.slots.len() <= 2 * window.taken + KEEP + 200);
+                prop_assert!(calls.slots.len() <= 2 * calls.taken + KEEP + 200);
             }
-            check(&mut window, &model);
+            check(&mut calls, &model);
         }
     }
 
     #[test]
     fn one_long_call_keeps_no_window_open() {
-        let mut window = Window::default();
-        window.insert(0, 0);
+        let mut calls = Slots::default();
+        calls.insert(0, 0);
         for key in 1..100_000 {
-            window.insert(key, key);
-            assert_eq!(window.remove(key), Some(key));
+            calls.insert(key, key);
+            assert_eq!(calls.remove(key), Some(key));
         }
-        assert!(window.capacity() <= 4 * KEEP);
-        assert_eq!(window.remove(0), Some(0));
+        assert!(calls.capacity() <= 4 * KEEP);
+        assert_eq!(calls.remove(0), Some(0));
     }
 
     #[test]
     fn a_burst_leaves_no_capacity_behind() {
-        let mut window = Window::default();
+        let mut calls = Slots::default();
         for key in 0..100_000 {
-            window.insert(key, ());
+            calls.insert(key, ());
         }
         // Even if the oldest is the last to go.
         for key in (0..100_000).rev() {
-            assert_eq!(window.remove(key), Some(()));
+            assert_eq!(calls.remove(key), Some(()));
         }
-        assert!(window.capacity() <= 2 * KEEP && window.stragglers.is_empty());
+        assert!(calls.capacity() <= 2 * KEEP && calls.stragglers.is_empty());
     }
 
     #[test]
     fn the_last_keys_there_are_have_slots() {
-        let mut window = Window::default();
+        let mut calls = Slots::default();
         for key in [0, u64::MAX - 2, u64::MAX - 1] {
-            window.insert(key, key);
+            calls.insert(key, key);
         }
         for key in [u64::MAX - 1, 0, u64::MAX - 2] {
-            assert_eq!(window.remove(key), Some(key));
+            assert_eq!(calls.remove(key), Some(key));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Wake;
 
-use crate::transport::TransportErrorKind;
+use crate::transport::{TransportError, TransportErrorKind};
 
 use crate::client::pending::*;
 

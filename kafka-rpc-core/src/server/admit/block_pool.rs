@@ -10,10 +10,10 @@ const SMALL: usize = 256;
 
 /// The block that is being filled.
 #[derive(Debug, Default)]
-pub(in crate::server) struct Arena(BytesMut);
+pub(crate) struct BlockPool(BytesMut);
 
-impl Arena {
-    pub(in crate::server) fn copy(&mut self, bytes: &[u8]) -> Bytes {
+impl BlockPool {
+    pub(crate) fn copy(&mut self, bytes: &[u8]) -> Bytes {
         if bytes.len() > SMALL {
             return Bytes::copy_from_slice(bytes);
         }
@@ -36,9 +36,9 @@ mod tests {
         fn copies_stay_what_they_were(
             all in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..600), 0..60),
         ) {
-            let mut arena = Arena::default();
-            let copies: Vec<Bytes> = all.iter().map(|bytes| arena.copy(bytes)).collect();
-            drop(arena);
+            let mut pool = BlockPool::default();
+            let copies: Vec<Bytes> = all.iter().map(|bytes| pool.copy(bytes)).collect();
+            drop(pool);
             for (bytes, copy) in all.iter().zip(copies) {
                 prop_assert_eq!(&bytes[..], &copy[..]);
             }
@@ -47,8 +47,8 @@ mod tests {
 
     #[test]
     fn a_block_serves_many() {
-        let mut arena = Arena::default();
-        let copies: Vec<Bytes> = (0..BLOCK / 64).map(|_| arena.copy(&[7; 64])).collect();
+        let mut pool = BlockPool::default();
+        let copies: Vec<Bytes> = (0..BLOCK / 64).map(|_| pool.copy(&[7; 64])).collect();
         let first = copies[0].as_ptr() as usize;
         for (number, copy) in copies.iter().enumerate() {
             assert_eq!(copy.as_ptr() as usize, first + number * 64);

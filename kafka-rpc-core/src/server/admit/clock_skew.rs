@@ -15,13 +15,15 @@
 //! timestamp and the append isn't part of `lag`: a client that takes long to get a record to its
 //! broker is believed to have a clock that is behind by as much, until a faster record shows better.
 //! The same holds of a client that is first heard of after a stall between broker and server, which
-//! looks to the server like having nothing to read.
+//! looks to the server like having nothing to read. A client that was heard of before keeps its least
+//! upper bound through any stall.
 //!
 //! Anybody who may write commands can write one with another client's name and a timestamp far
 //! ahead, whose upper bound would make that client's calls look old. So one that contradicts the
 //! lower bound by more than [`STRAY_MS`] counts for nothing, unless [`REPEATS`] of them come with
 //! nothing in between, as they do when the client's clock was set. Until then its commands live on
-//! by as much as the clock was set.
+//! by as much as the clock was set. The third discards the lower bound, which may also have been
+//! wrong: records that waited where the server can't see them contradict it, too.
 
 use std::time::{Duration, Instant};
 
@@ -46,7 +48,7 @@ type Instance = [u8; 8];
 
 /// The estimates for the latest few thousand clients.
 #[derive(Debug, Default)]
-pub(in crate::server) struct ClockOffsets {
+pub(crate) struct ClockOffsets {
     /// The latest estimate, in milliseconds.
     latest: i64,
     /// Clients that were heard of lately; when there are too many, they become `older` and the
@@ -91,7 +93,7 @@ impl ClockOffsets {
     ///
     /// `difference` is own wall clock − record timestamp. `lag` is the longest that the record can
     /// have been in the log, if that is known.
-    pub(in crate::server) fn observe(
+    pub(crate) fn observe(
         &mut self,
         instance: Instance,
         difference: i64,
@@ -119,9 +121,11 @@ impl ClockOffsets {
         if seen.high < low.saturating_sub(STRAY_MS) {
             bounds.strays += 1;
             if bounds.strays == REPEATS {
-                // The clock was set: what was known of it holds no longer.
-                bounds.previous = Range::UNKNOWN;
-                bounds.current = seen;
+                // The clock was set, or the lag was longer than the server could know: the lower bound
+                // holds no longer. The least upper bound does: no lag goes into it.
+                bounds.previous.low = i64::MIN;
+                bounds.current.low = i64::MIN;
+                bounds.current = bounds.current.and(seen);
                 bounds.strays = 0;
             }
         } else {
@@ -159,7 +163,7 @@ impl ClockOffsets {
 }
 
 /// How old a record is, in milliseconds, going by the estimate; never negative.
-pub(in crate::server) fn age_ms(difference: i64, estimate: i64) -> u64 {
+pub(crate) fn age_ms(difference: i64, estimate: i64) -> u64 {
     u64::try_from(difference.saturating_sub(estimate)).unwrap_or(0)
 }
 
@@ -280,6 +284,27 @@ mod tests {
         assert!(age_ms(30_000 - HOUR, estimate) >= 29_990);
     }
 
+    /// Records can wait where the member doesn't see them: in their clients' producers, above the high
+    /// watermark, or behind a rebalance. It then has nothing to read, and thinks each of them new.
+    #[test]
+    fn a_stall_that_the_member_cannot_see_makes_no_command_younger() {
+        let mut offsets = ClockOffsets::default();
+        let start = Instant::now();
+        offsets.observe(A, 1, CAUGHT_UP, start);
+        let healed = start + Duration::from_secs(44);
+        let mut unexpired = 0;
+        for age in (0..44_000).rev().step_by(100) {
+            let estimate = offsets.observe(A, age, Some(Duration::from_millis(5)), healed);
+            unexpired += u32::from(age > 3_000 && age_ms(age, estimate) <= 3_000);
+        }
+        assert_eq!(unexpired, 0);
+        // And the client's next calls are as young as they are.
+        for age in [1, 2, 1] {
+            let estimate = offsets.observe(A, age, CAUGHT_UP, healed);
+            assert!(age_ms(age, estimate) <= 20, "{estimate}");
+        }
+    }
+
     #[test]
     fn a_crowd_of_clients_is_bounded_and_the_lively_ones_stay() {
         let mut offsets = ClockOffsets::default();
@@ -318,6 +343,30 @@ mod tests {
                 if let Some(slack) = slack {
                     prop_assert!(estimate >= offset - slack);
                 }
+            }
+        }
+
+        /// Lags may be told that are below the true age, by any stall that the member doesn't see:
+        /// once a command of the client was seen that was at most so old, none seems younger by more
+        /// than that.
+        #[test]
+        fn no_command_seems_younger_than_the_best_that_was_seen(
+            offset in -2 * HOUR..2 * HOUR,
+            best in 0..STRAY_MS,
+            records in prop::collection::vec(
+                (0..60_000_i64, prop::option::of(-60_000..5_000_i64), 0..2_000_u64),
+                1..100,
+            ),
+        ) {
+            let mut offsets = ClockOffsets::default();
+            let mut now = Instant::now();
+            offsets.observe(A, offset + best, CAUGHT_UP, now);
+            for (age, beyond, later) in records {
+                now += Duration::from_millis(later);
+                let lag = beyond.map(|beyond| (age + beyond).max(0).unsigned_abs());
+                let estimate =
+                    offsets.observe(A, offset + age, lag.map(Duration::from_millis), now);
+                prop_assert!(age_ms(offset + age, estimate) + best.unsigned_abs() >= age.unsigned_abs());
             }
         }
 

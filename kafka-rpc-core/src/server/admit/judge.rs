@@ -1,28 +1,29 @@
 //! Judges a command, in the documented order, by nothing but what is given.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::server::execute::inline::Pace;
+use super::reply_address::{Refused, ReplyTopic};
+use crate::server::complete::origin::Address;
+use crate::server::execute::pace::Pace;
 use crate::wire::limits::{MAX_BUDGET_MS, MAX_ENVELOPE_BYTES};
 use crate::wire::{Command, ReplyAddress};
 use crate::{Code, Descriptor, Service};
 
 /// A service as a server runs it.
-pub(in crate::server) struct Hosted {
-    pub(in crate::server) service: Arc<dyn Service>,
-    pub(in crate::server) descriptor: &'static Descriptor,
+pub(crate) struct Hosted {
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) descriptor: &'static Descriptor,
     methods: HashMap<&'static str, usize>,
     /// Of each method.
-    pub(in crate::server) paces: Box<[Pace]>,
+    pub(crate) paces: Box<[Pace]>,
     results: Arc<ReplyTopic>,
 }
 
 impl Hosted {
-    pub(in crate::server) fn new(service: Arc<dyn Service>, results: Arc<ReplyTopic>) -> Self {
+    pub(crate) fn new(service: Arc<dyn Service>, results: Arc<ReplyTopic>) -> Self {
         let descriptor = service.descriptor();
         let methods = descriptor
             .methods
@@ -40,24 +41,9 @@ impl Hosted {
     }
 }
 
-/// A topic that replies may be sent to.
-#[derive(Debug)]
-pub(in crate::server) struct ReplyTopic {
-    pub(in crate::server) name: Arc<str>,
-    /// How many partitions it had when that was last looked up; they only ever become more.
-    pub(in crate::server) partitions: AtomicU32,
-}
-
-/// Where a reply goes.
-#[derive(Clone, Debug)]
-pub(in crate::server) struct Address {
-    pub(in crate::server) topic: Arc<str>,
-    pub(in crate::server) partition: u32,
-}
-
 /// What is to be done about a command.
 #[derive(Debug)]
-pub(in crate::server) enum Verdict {
+pub(crate) enum Verdict {
     /// Nobody waits for it any more: dropped without a reply.
     Expired,
     /// It asks for a reply where none may be sent, and so gets none.
@@ -74,35 +60,30 @@ pub(in crate::server) enum Verdict {
 
 /// A command that can be run.
 #[derive(Debug)]
-pub(in crate::server) struct Admitted {
-    pub(in crate::server) service: usize,
-    pub(in crate::server) method: usize,
+pub(crate) struct Admitted {
+    pub(crate) service: usize,
+    pub(crate) method: usize,
     /// How long it may take from now on.
-    pub(in crate::server) left: Duration,
-    pub(in crate::server) reply_to: Option<Address>,
+    pub(crate) left: Duration,
+    pub(crate) reply_to: Option<Address>,
 }
 
 /// What commands are judged by.
-pub(in crate::server) struct Admission {
-    pub(in crate::server) services: Vec<Hosted>,
+pub(crate) struct Admission {
+    pub(crate) services: Vec<Hosted>,
     /// Services of this server whose commands come on the same topic, for another group.
-    pub(in crate::server) elsewhere: Vec<&'static str>,
+    pub(crate) elsewhere: Vec<&'static str>,
     /// Reply topics that are allowed besides the services' own.
-    pub(in crate::server) allowed: Vec<Arc<ReplyTopic>>,
+    pub(crate) allowed: Vec<Arc<ReplyTopic>>,
     /// How much older than its budget a command may seem.
-    pub(in crate::server) allowance: Duration,
+    pub(crate) allowance: Duration,
 }
 
 impl Admission {
     /// Judges a command of this size that seems `age_ms` old: size, expiry, reply address, then
     /// method. Structure, version and critical flags were judged when it was decoded; capacity comes
     /// after.
-    pub(in crate::server) fn judge(
-        &self,
-        command: &Command<'_>,
-        size: usize,
-        age_ms: u64,
-    ) -> Verdict {
+    pub(crate) fn judge(&self, command: &Command<'_>, size: usize, age_ms: u64) -> Verdict {
         let service = self.find(command.service);
         if service.is_none() && self.elsewhere.contains(&command.service) {
             return Verdict::Elsewhere;
@@ -131,7 +112,8 @@ impl Admission {
             None => None,
             Some(address) => match self.address(service, address) {
                 Ok(address) => Some(address),
-                Err(verdict) => return verdict,
+                Err(Refused::Topic) => return Verdict::Forbidden,
+                Err(Refused::Partition) => return Verdict::UnknownPartition,
             },
         };
 
@@ -167,12 +149,12 @@ impl Admission {
     }
 
     /// Where the refusal of an unreadable command may be sent, if it may.
-    pub(in crate::server) fn salvaged(&self, address: ReplyAddress<'_>) -> Option<Address> {
+    pub(crate) fn salvaged(&self, address: ReplyAddress<'_>) -> Option<Address> {
         self.address(None, address).ok()
     }
 
     /// Every topic that replies may be sent to.
-    pub(in crate::server) fn topics(&self) -> impl Iterator<Item = &Arc<ReplyTopic>> {
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &Arc<ReplyTopic>> {
         self.services
             .iter()
             .map(|hosted| &hosted.results)
@@ -180,7 +162,7 @@ impl Admission {
     }
 
     /// The index of a service.
-    pub(in crate::server) fn find(&self, name: &str) -> Option<usize> {
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
         self.services
             .iter()
             .position(|hosted| hosted.descriptor.name == name)
@@ -192,23 +174,16 @@ impl Admission {
         &self,
         service: Option<usize>,
         address: ReplyAddress<'_>,
-    ) -> Result<Address, Verdict> {
+    ) -> Result<Address, Refused> {
         let own = match service {
             Some(index) => &self.services[index..=index],
             None => &self.services[..],
         };
-        let topic = own
-            .iter()
+        own.iter()
             .map(|hosted| &hosted.results)
             .chain(&self.allowed)
             .find(|topic| *topic.name == *address.topic)
-            .ok_or(Verdict::Forbidden)?;
-        if address.partition >= topic.partitions.load(Ordering::Acquire) {
-            return Err(Verdict::UnknownPartition);
-        }
-        Ok(Address {
-            topic: Arc::clone(&topic.name),
-            partition: address.partition,
-        })
+            .ok_or(Refused::Topic)?
+            .address(address.partition)
     }
 }

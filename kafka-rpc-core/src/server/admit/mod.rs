@@ -1,8 +1,10 @@
-//! Is a command to be run?
+//! Is a command to be run? Pure state and pure judgements, behind the member's lock.
 
-pub(super) mod block_pool;
-pub(super) mod clock_skew;
-pub(super) mod intake;
-pub(super) mod judge;
-pub(super) mod pending_lookup;
-pub(super) mod refuse;
+pub(crate) mod age;
+pub(crate) mod arrival;
+pub(crate) mod block_pool;
+pub(crate) mod clock_skew;
+pub(crate) mod judge;
+pub(crate) mod pending_lookup;
+pub(crate) mod refuse;
+pub(crate) mod reply_address;

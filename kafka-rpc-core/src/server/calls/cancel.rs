@@ -1,87 +1,27 @@
-//! Ends calls that their callers gave up, and remembers those whose commands haven't come.
+//! Remembers calls that were given up before their commands came.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
-use crate::call::Reason;
-use crate::server::complete::offsets::Ticket;
-use crate::server::group::member::{CallKey, Effects, Live, Member, State};
-use crate::server::observe::stats::count;
-use crate::wire::{CallId, Cancel};
+use crate::wire::CallId;
 
 /// How many cancels are remembered whose commands haven't come.
 const EARLY_CANCELS: usize = 4_096;
 /// For how long.
 const EARLY_CANCEL_AGE: Duration = Duration::from_secs(60);
 
-impl Member {
-    /// A caller gave up. One that came before its command is remembered; one for a call that has
-    /// ended does no harm.
-    pub(in crate::server) fn cancel(
-        self: &Arc<Self>,
-        state: &mut State,
-        ticket: Ticket,
-        cancel: &Cancel<'_>,
-        now: Instant,
-        effects: &mut Effects,
-    ) {
-        if let Some(service) = self.admission.find(cancel.service) {
-            let methods = self.admission.services[service].descriptor.methods.len();
-            let mut found = false;
-            for method in 0..methods {
-                let key = CallKey {
-                    generation: ticket.generation,
-                    service,
-                    method,
-                    call_id: cancel.call_id,
-                };
-                match state.dedupe.in_progress(&key) {
-                    None => {}
-                    Some(Live::Running(context)) => {
-                        found = true;
-                        effects
-                            .interrupts
-                            .push((context.clone(), Reason::Cancelled));
-                    }
-                    Some(Live::Queued(place)) => {
-                        found = true;
-                        if let Some(job) = state.schedule.remove(place) {
-                            count(&self.shared.counters.cancelled);
-                            self.drop_queued(state, &job, now, effects);
-                        }
-                    }
-                }
-            }
-            if !found {
-                state
-                    .early_cancels
-                    .add(ticket.partition, service, cancel.call_id, now);
-            }
-            self.start_ready(state, now, effects);
-        }
-        self.settle_in(state, ticket, effects);
-    }
-}
-
 /// Calls that were given up before their commands came.
 #[derive(Debug, Default)]
-pub(in crate::server) struct EarlyCancels {
+pub(crate) struct EarlyCancels {
     known: HashMap<(u32, usize, CallId), Instant>,
     order: VecDeque<(Instant, (u32, usize, CallId))>,
 }
 
 impl EarlyCancels {
     /// Remembers that a call of this service, in this partition, was given up.
-    pub(in crate::server) fn add(
-        &mut self,
-        partition: u32,
-        service: usize,
-        call_id: CallId,
-        now: Instant,
-    ) {
+    pub(crate) fn add(&mut self, partition: u32, service: usize, call_id: CallId, now: Instant) {
         let key = (partition, service, call_id);
         if self.known.insert(key, now).is_none() {
             self.order.push_back((now, key));
@@ -97,7 +37,7 @@ impl EarlyCancels {
     }
 
     /// Whether the call was given up lately.
-    pub(in crate::server) fn contains(
+    pub(crate) fn contains(
         &self,
         partition: u32,
         service: usize,

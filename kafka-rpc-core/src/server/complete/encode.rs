@@ -1,15 +1,16 @@
 //! Replies as they are sent: a method's answer, or why there is none, with an outcome that is true.
 
+use crate::call::Response;
 use crate::wire::limits::MAX_ENVELOPE_BYTES;
 use crate::wire::{self, CallId, Envelope, Reply, ReplyBody, StageTimes};
 use crate::{Code, Outcome};
 
 /// Whether a command that wasn't run by this server may have been run at all.
 ///
-/// Kafka tells no redelivery. Only a record that was appended after this member got the partition
+/// Kafka doesn't tell a redelivery. Only a record that was appended after this member got the partition
 /// was certainly never handed to an earlier owner.
-pub(in crate::server) const fn not_started(fresh: bool) -> Outcome {
-    if fresh {
+pub(crate) const fn not_started(first_delivery: bool) -> Outcome {
+    if first_delivery {
         Outcome::NotRun
     } else {
         Outcome::Unknown
@@ -18,14 +19,14 @@ pub(in crate::server) const fn not_started(fresh: bool) -> Outcome {
 
 /// The fields that all replies of one call share.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::server) struct Heading<'a> {
-    pub(in crate::server) call_id: CallId,
-    pub(in crate::server) server: &'a str,
-    pub(in crate::server) times: StageTimes,
-    pub(in crate::server) attempt: u32,
+pub(crate) struct ReplyHeader<'a> {
+    pub(crate) call_id: CallId,
+    pub(crate) server: &'a str,
+    pub(crate) times: StageTimes,
+    pub(crate) attempt: u32,
 }
 
-impl<'a> Heading<'a> {
+impl<'a> ReplyHeader<'a> {
     fn with(self, body: ReplyBody<'a>) -> Reply<'a> {
         Reply {
             call_id: self.call_id,
@@ -36,18 +37,15 @@ impl<'a> Heading<'a> {
         }
     }
 
-    /// Encodes a reply around the answer that is in `value`: the method's value, or, of an `app`, its
-    /// own error. `Err` is what to send instead of one that is too large.
-    pub(in crate::server) fn answer(
-        self,
-        mut value: Vec<u8>,
-        app: bool,
-    ) -> Result<Vec<u8>, Vec<u8>> {
-        let body = if app {
+    /// Encodes a reply around the method's answer. `Err` is what to send instead of one that is too
+    /// large.
+    pub(crate) fn answer(self, response: Response) -> Result<Vec<u8>, Vec<u8>> {
+        let body = if response.is_error {
             ReplyBody::App(&[])
         } else {
             ReplyBody::Value(&[])
         };
+        let mut value = response.payload.into_vec();
         self.with(body).enclose(&mut value);
         if value.len() > MAX_ENVELOPE_BYTES {
             return Err(self.too_large(value.len()));
@@ -56,7 +54,7 @@ impl<'a> Heading<'a> {
     }
 
     /// Encodes a reply that says why there is no answer. It is small, since its message is cut.
-    pub(in crate::server) fn error(
+    pub(crate) fn error(
         self,
         code: Code,
         outcome: Outcome,
@@ -85,7 +83,7 @@ impl<'a> Heading<'a> {
 
 /// What to send instead of a reply that the broker finds too large; `None` if it is an error
 /// already.
-pub(in crate::server) fn instead_of(value: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn instead_of(value: &[u8]) -> Option<Vec<u8>> {
     match wire::decode(value) {
         Ok(Envelope::Reply(Reply {
             call_id,
@@ -94,13 +92,13 @@ pub(in crate::server) fn instead_of(value: &[u8]) -> Option<Vec<u8>> {
             times,
             attempt,
         })) => {
-            let heading = Heading {
+            let header = ReplyHeader {
                 call_id,
                 server,
                 times,
                 attempt,
             };
-            Some(heading.too_large(value.len()))
+            Some(header.too_large(value.len()))
         }
         _ => None,
     }

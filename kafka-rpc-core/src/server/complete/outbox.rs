@@ -1,22 +1,22 @@
 //! Brings replies to the log, and tells when they are there.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use crate::server::admit::judge::Address;
-use crate::server::complete::encode as replies;
-use crate::server::complete::offsets::Ticket;
-use crate::server::group::member::Member;
+use super::encode;
+use super::offsets::RecordRef;
+use super::{Complete, Completion, Reply, Settle};
 use crate::server::observe::stats::{Counters, count};
 use crate::transport::{
-    Clock, Delivery, DeliverySink, Producer, Record, TransportError, TransportErrorKind,
+    BoxFuture, Clock, Delivery, DeliverySink, Membership, Producer, Record, TransportError,
+    TransportErrorKind,
 };
 use crate::util::sync::lock;
-use crate::wire::CallId;
 
 /// The first pause before a reply is produced again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -26,78 +26,73 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const KEPT_SLOTS: usize = 4_096;
 
 /// A reply on its way.
-pub(in crate::server) struct Outgoing {
+struct Outgoing {
     /// Whose command it answers.
-    pub(in crate::server) member: Arc<Member>,
-    pub(in crate::server) ticket: Ticket,
-    pub(in crate::server) call_id: CallId,
-    pub(in crate::server) address: Address,
-    pub(in crate::server) value: Vec<u8>,
-    /// Nobody waits for it after this.
-    pub(in crate::server) give_up: Instant,
+    owner: Arc<dyn Settle>,
+    record: RecordRef,
+    reply: Reply,
     /// The pause before the next attempt.
     pause: Duration,
-    /// What it counts for among its member's replies.
+    /// What it counts for in its owner's backlog.
     size: usize,
 }
 
-/// How many of a member's replies aren't known to be in the log, and their bytes.
+/// How many of an owner's replies aren't known to be in the log, and their bytes.
 #[derive(Debug, Default)]
-pub(in crate::server) struct Unsent {
+pub(crate) struct Backlog {
     replies: AtomicUsize,
     bytes: AtomicUsize,
 }
 
-impl Unsent {
+impl Backlog {
     /// Whether there are more replies than that, or more bytes.
-    pub(in crate::server) fn exceeds(&self, replies: usize, bytes: usize) -> bool {
+    pub(crate) fn exceeds(&self, replies: usize, bytes: usize) -> bool {
         self.replies.load(Relaxed) > replies || self.bytes.load(Relaxed) > bytes
     }
 }
 
 impl Outgoing {
-    pub(in crate::server) fn new(
-        member: Arc<Member>,
-        ticket: Ticket,
-        call_id: CallId,
-        address: Address,
-        value: Vec<u8>,
-        give_up: Instant,
-    ) -> Self {
-        let size = value.len();
-        member.unsent.replies.fetch_add(1, Relaxed);
-        member.unsent.bytes.fetch_add(size, Relaxed);
+    fn new(owner: Arc<dyn Settle>, record: RecordRef, reply: Reply) -> Self {
+        let size = reply.value.len();
+        let backlog = owner.backlog();
+        backlog.replies.fetch_add(1, Relaxed);
+        backlog.bytes.fetch_add(size, Relaxed);
         Self {
-            member,
-            ticket,
-            call_id,
-            address,
-            value,
-            give_up,
+            owner,
+            record,
+            reply,
             pause: FIRST_PAUSE,
             size,
         }
     }
 }
 
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        let backlog = self.owner.backlog();
+        backlog.replies.fetch_sub(1, Relaxed);
+        backlog.bytes.fetch_sub(self.size, Relaxed);
+    }
+}
+
 /// This reply is in the log, or won't ever be.
 fn settle_one(outgoing: Outgoing) {
-    let (member, ticket) = (Arc::clone(&outgoing.member), outgoing.ticket);
-    // Counted no longer before its member looks whether it has room again.
+    let (owner, record) = (Arc::clone(&outgoing.owner), outgoing.record);
+    // Counted no longer before its owner looks whether it has room again.
     drop(outgoing);
-    member.settle(std::iter::once(ticket));
+    owner.settle(&mut iter::once(record));
 }
 
 /// The replies to these are in the log.
-fn settle(answered: &[(Arc<Member>, Ticket)]) {
+fn settle(answered: &[(Arc<dyn Settle>, RecordRef)]) {
     for batch in answered.chunk_by(|(one, _), (next, _)| Arc::ptr_eq(one, next)) {
-        let member = &batch[0].0;
-        member.settle(batch.iter().map(|(_, ticket)| *ticket));
+        let owner = Arc::clone(&batch[0].0);
+        owner.settle(&mut batch.iter().map(|(_, record)| *record));
     }
 }
 
 /// All replies of a server that aren't known to be in the log.
-pub(in crate::server) struct Outbox {
+pub(crate) struct Outbox {
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
     producer: OnceLock<Arc<dyn Producer>>,
@@ -165,7 +160,7 @@ impl State {
 
     /// The reply that was handed over with this token is in the log; says what it answers. It is
     /// dropped where it lies: nearly all replies end here, and to move them out takes its time.
-    fn persisted(&mut self, token: usize) -> Option<(Arc<Member>, Ticket)> {
+    fn persisted(&mut self, token: usize) -> Option<(Arc<dyn Settle>, RecordRef)> {
         let slot = self.handed.get_mut(token)?;
         if let Slot::Taken = slot {
             *slot = Slot::Early(Delivery::Persisted);
@@ -173,7 +168,7 @@ impl State {
         let Slot::Handed(outgoing) = slot else {
             return None;
         };
-        let answered = (Arc::clone(&outgoing.member), outgoing.ticket);
+        let answered = (Arc::clone(&outgoing.owner), outgoing.record);
         *slot = Slot::Free;
         self.freed(token);
         Some(answered)
@@ -181,7 +176,7 @@ impl State {
 }
 
 impl Outbox {
-    pub(in crate::server) fn new(clock: Arc<dyn Clock>, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, counters: Arc<Counters>) -> Self {
         Self {
             clock,
             counters,
@@ -191,14 +186,14 @@ impl Outbox {
     }
 
     /// Gives it the producer, whose sink is a [`DeliveryRelay`] to it.
-    pub(in crate::server) fn open(&self, producer: Arc<dyn Producer>) {
+    pub(crate) fn open(&self, producer: Arc<dyn Producer>) {
         // It is opened once, by the server's start.
         let _ = self.producer.set(producer);
     }
 
-    /// Sends a reply. Its ticket is settled when it is in the log, or can't be brought there in
-    /// time. That may be before this returns, so no lock of a member may be held.
-    pub(in crate::server) fn send(&self, outgoing: Outgoing) {
+    /// Sends a reply. Its command is settled when it is in the log, or can't be brought there in
+    /// time, which may be before this returns.
+    fn send(&self, outgoing: Outgoing) {
         let Some(producer) = self.producer.get() else {
             return;
         };
@@ -206,12 +201,12 @@ impl Outbox {
         let token = lock(&self.state).take();
         let produced = producer.produce(
             Record {
-                topic: &outgoing.address.topic,
-                partition: outgoing.address.partition,
-                key: Some(outgoing.call_id.as_bytes()),
-                value: &outgoing.value,
+                topic: &outgoing.reply.address.topic,
+                partition: outgoing.reply.address.partition,
+                key: Some(outgoing.reply.call_id.as_bytes()),
+                value: &outgoing.reply.value,
                 headers: &[],
-                timestamp_ms: outgoing.ticket.reply_ms,
+                timestamp_ms: outgoing.record.reply_ms,
                 urgent: false,
             },
             token as u64,
@@ -233,49 +228,6 @@ impl Outbox {
             // Everything was forgotten meanwhile.
             Some(Slot::Free | Slot::Handed(_)) | None => drop(state),
         }
-    }
-
-    /// Holds replies back from now on, so that they go together, until `release`.
-    pub(in crate::server) fn hold(&self) {
-        if let Some(producer) = self.producer.get() {
-            producer.hold();
-        }
-    }
-
-    /// Lets replies go that were held back.
-    pub(in crate::server) fn release(&self) {
-        if let Some(producer) = self.producer.get() {
-            producer.release();
-        }
-    }
-
-    /// Sends again what is due, and says when the next is.
-    pub(in crate::server) fn tick(&self, now: Instant) -> Option<Instant> {
-        loop {
-            let due = {
-                let mut state = lock(&self.state);
-                match state.again.first_entry() {
-                    None => return None,
-                    Some(first) if first.key().0 > now => return Some(first.key().0),
-                    Some(first) => first.remove(),
-                }
-            };
-            self.send(due);
-        }
-    }
-
-    /// Waits until the producer has nothing outstanding, or for `patience`.
-    pub(in crate::server) async fn flush(&self, patience: Duration) {
-        if let Some(producer) = self.producer.get() {
-            producer.flush(patience).await;
-        }
-    }
-
-    /// Forgets every reply that isn't known to be in the log.
-    pub(in crate::server) fn close(&self) {
-        // Dropped without the lock, since an entry may be the last to hold its member.
-        let forgotten = std::mem::take(&mut *lock(&self.state));
-        drop(forgotten);
     }
 
     fn delivered(&self, token: u64, delivery: Delivery) {
@@ -312,47 +264,102 @@ impl Outbox {
 
     fn failed(&self, mut outgoing: Outgoing, error: TransportError) {
         if error.kind == TransportErrorKind::TooLarge
-            && let Some(value) = replies::instead_of(&outgoing.value)
+            && let Some(value) = encode::instead_of(&outgoing.reply.value)
         {
-            outgoing.value = value;
+            outgoing.reply.value = value;
             return self.send(outgoing);
         }
         let at = self.clock.now() + outgoing.pause;
-        if at < outgoing.give_up && is_transient(error.kind) {
+        if at < outgoing.reply.give_up && is_transient(error.kind) {
             outgoing.pause = (outgoing.pause * 2).min(LONGEST_PAUSE);
-            let member = Arc::clone(&outgoing.member);
+            let owner = Arc::clone(&outgoing.owner);
             {
                 let mut state = lock(&self.state);
                 let number = state.failures;
                 state.failures += 1;
                 state.again.insert((at, number), outgoing);
             }
-            member.ring_by(at);
+            owner.wake_by(at);
             return;
         }
         count(&self.counters.lost_replies);
-        warn!(
-            target: "kafka_rpc::server",
-            call_id = %outgoing.call_id,
-            topic = %outgoing.address.topic,
-            partition = outgoing.address.partition,
-            %error,
-            "a reply could not be brought to its caller",
-        );
+        let topic = &*outgoing.reply.address.topic;
+        if let Some(suppressed) = error.pass_throttle("replies", topic) {
+            warn!(
+                target: "kafka_rpc::server",
+                call_id = %outgoing.reply.call_id,
+                topic,
+                partition = outgoing.reply.address.partition,
+                %error,
+                suppressed,
+                "a reply could not be brought to its caller",
+            );
+        }
         settle_one(outgoing);
+    }
+}
+
+impl Complete for Outbox {
+    fn complete(&self, owner: Arc<dyn Settle>, record: RecordRef, completion: Completion) {
+        match completion {
+            Completion::Reply(reply) | Completion::Refused(Some(reply)) => {
+                self.send(Outgoing::new(owner, record, reply));
+            }
+            Completion::Refused(None) | Completion::Silent => {
+                owner.settle(&mut iter::once(record));
+            }
+            Completion::Left => owner.leave(record),
+        }
+    }
+
+    fn commit(&self, membership: &dyn Membership, partition: u32, next: i64) {
+        membership.commit(partition, next);
+    }
+
+    fn hold(&self) {
+        if let Some(producer) = self.producer.get() {
+            producer.hold();
+        }
+    }
+
+    fn release(&self) {
+        if let Some(producer) = self.producer.get() {
+            producer.release();
+        }
+    }
+
+    /// Sends again what is due.
+    fn tick(&self, now: Instant) -> Option<Instant> {
+        loop {
+            let due = {
+                let mut state = lock(&self.state);
+                match state.again.first_entry() {
+                    None => return None,
+                    Some(first) if first.key().0 > now => return Some(first.key().0),
+                    Some(first) => first.remove(),
+                }
+            };
+            self.send(due);
+        }
+    }
+
+    fn flush(&self, timeout: Duration) -> BoxFuture<()> {
+        match self.producer.get() {
+            Some(producer) => producer.flush(timeout),
+            None => Box::pin(async {}),
+        }
+    }
+
+    fn close(&self) {
+        // Dropped without the lock, since an entry may be the last to hold its owner.
+        let forgotten = std::mem::take(&mut *lock(&self.state));
+        drop(forgotten);
     }
 }
 
 /// A token that isn't ours finds no slot.
 fn slot(token: u64) -> usize {
     usize::try_from(token).unwrap_or(usize::MAX)
-}
-
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        self.member.unsent.replies.fetch_sub(1, Relaxed);
-        self.member.unsent.bytes.fetch_sub(self.size, Relaxed);
-    }
 }
 
 /// Whether the same record may be taken later.
@@ -372,7 +379,7 @@ const fn is_transient(kind: TransportErrorKind) -> bool {
 }
 
 /// The producer's sink. It holds the outbox weakly, since the outbox holds the producer.
-pub(in crate::server) struct DeliveryRelay(pub(in crate::server) Weak<Outbox>);
+pub(crate) struct DeliveryRelay(pub(crate) Weak<Outbox>);
 
 impl DeliverySink for DeliveryRelay {
     fn delivered(&self, token: u64, delivery: Delivery) {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 /// without a hole can be committed. Offsets may have gaps: compaction and transaction markers take
 /// numbers that no record has.
 #[derive(Debug, Default)]
-pub(in crate::server) struct CommitTracker {
+pub(crate) struct CommitTracker {
     /// Offset and whether it is done, in ascending order; the first is never done.
     open: VecDeque<(i64, bool)>,
     /// How many of `open` aren't done.
@@ -20,7 +20,7 @@ pub(in crate::server) struct CommitTracker {
 impl CommitTracker {
     /// Notes that this offset was read. `false` if it isn't above all earlier ones: the log was
     /// replaced, and this tracker's knowledge with it.
-    pub(in crate::server) fn read(&mut self, offset: i64) -> bool {
+    pub(crate) fn read(&mut self, offset: i64) -> bool {
         if self.end.is_some_and(|end| offset < end) {
             return false;
         }
@@ -32,7 +32,7 @@ impl CommitTracker {
 
     /// Notes that this offset is done. Returns the next offset to read, if the prefix that is done
     /// has grown.
-    pub(in crate::server) fn done(&mut self, offset: i64) -> Option<i64> {
+    pub(crate) fn done(&mut self, offset: i64) -> Option<i64> {
         let index = self.open.partition_point(|&(open, _)| open < offset);
         let (open, done) = self.open.get_mut(index)?;
         if *open != offset || *done {
@@ -50,12 +50,12 @@ impl CommitTracker {
     }
 
     /// The next offset to read, as of what is done; `None` if nothing was read.
-    pub(in crate::server) fn position(&self) -> Option<i64> {
+    pub(crate) fn position(&self) -> Option<i64> {
         self.open.front().map(|&(offset, _)| offset).or(self.end)
     }
 
     /// How many offsets were read and aren't done.
-    pub(in crate::server) const fn pending(&self) -> usize {
+    pub(crate) const fn pending(&self) -> usize {
         self.pending
     }
 }

@@ -4,17 +4,17 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{self, Poll};
 
 use bytes::Bytes;
 
-use crate::call::{Answer, Failure};
-use crate::call::{Context, Reason};
+use crate::call::{Answer, Context, Failure, Reason};
 use crate::{Dispatch, Service};
 
 /// How a handler ended.
 #[derive(Debug)]
-pub(in crate::server) enum Ended {
+pub(crate) enum Ended {
     /// By itself.
     Answered(Result<Answer, Failure>),
     /// It panicked; the text is for the server's own log.
@@ -24,7 +24,7 @@ pub(in crate::server) enum Ended {
 }
 
 /// A handler at work. Dropping it before its end interrupts what the handler left behind.
-pub(in crate::server) struct Handling {
+pub(crate) struct Handling {
     /// `None` once it has ended.
     dispatch: Option<Dispatch>,
     /// What `dispatch` starts from, at the first poll, so that even a panic before the first await
@@ -35,14 +35,14 @@ pub(in crate::server) struct Handling {
 }
 
 struct Begin {
-    service: std::sync::Arc<dyn Service>,
+    service: Arc<dyn Service>,
     method: usize,
     arguments: Bytes,
 }
 
 impl Handling {
-    pub(in crate::server) fn new(
-        service: std::sync::Arc<dyn Service>,
+    pub(crate) fn new(
+        service: Arc<dyn Service>,
         method: usize,
         arguments: Bytes,
         context: Context,
@@ -60,7 +60,7 @@ impl Handling {
     }
 
     /// How often it was polled.
-    pub(in crate::server) const fn polls(&self) -> u32 {
+    pub(crate) const fn polls(&self) -> u32 {
         self.polls
     }
 

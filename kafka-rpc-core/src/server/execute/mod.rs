@@ -1,5 +1,10 @@
-//! Runs handlers.
+//! Runs handlers: as tasks, or inline on the thread that read their command.
+//!
+//! A [`Job`](job::Job) is a command that may be run, a [`Run`](run::Run) one whose handler runs. Whoever
+//! started it is told of its end ([`Owner`](run::Owner)).
 
-pub(super) mod handler;
-pub(super) mod inline;
-pub(super) mod run;
+pub(crate) mod handler;
+mod inline;
+pub(crate) mod job;
+pub(crate) mod pace;
+pub(crate) mod run;

@@ -1,373 +1,189 @@
-//! One group member of a server: its state, and what is done once the state is let go.
+//! One group member: locks its state, makes a transition, and carries out what that leads to.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
-use bytes::Bytes;
-use hashbrown::DefaultHashBuilder;
 use tokio::runtime::Handle;
 
-use crate::call::{Context, Reason};
-use crate::server::admit::block_pool::Arena;
-use crate::server::admit::clock_skew::ClockOffsets;
-use crate::server::admit::judge::{Address, Admission};
-use crate::server::admit::pending_lookup::Parked;
-use crate::server::calls::cancel::EarlyCancels;
-use crate::server::calls::duplicates::memory::{Bounds, Dedupe, Key};
-use crate::server::complete::offsets::{Hold, Partitions, Ticket};
-use crate::server::complete::outbox::{Outbox, Outgoing, Unsent};
-use crate::server::observe::events::{Event, Throttle};
-use crate::server::observe::stats::Counters;
-use crate::server::schedule::{Ordering, Place, Schedule, Slot};
-use crate::transport::{Alarm, Clock, Membership, Transport};
+use super::actions::Actions;
+use super::env::{Env, Shared};
+use super::state::{State, Transition};
+use crate::Service;
+use crate::call::Context;
+use crate::server::admit::judge::Admission;
+use crate::server::calls::duplicates::memory::{Bounds, Memory};
+use crate::server::complete::offsets::RecordRef;
+use crate::server::complete::outbox::Backlog;
+use crate::server::complete::{Completion, Settle};
+use crate::server::execute::run::{End, Owner, Run};
+use crate::transport::Membership;
 use crate::util::sync::lock;
-use crate::wire::CallId;
-
-/// What the members of one server share.
-pub(in crate::server) struct Shared {
-    pub(in crate::server) transport: Arc<dyn Transport>,
-    pub(in crate::server) clock: Arc<dyn Clock>,
-    pub(in crate::server) runtime: Handle,
-    pub(in crate::server) server_id: String,
-    pub(in crate::server) limits: Limits,
-    pub(in crate::server) counters: Arc<Counters>,
-    pub(in crate::server) outbox: Arc<Outbox>,
-    pub(in crate::server) alarm: OnceLock<Box<dyn Alarm>>,
-}
-
-/// How much of what a member does.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::server) struct Limits {
-    pub(in crate::server) ordering: Ordering,
-    pub(in crate::server) concurrency: usize,
-    /// Commands that wait or run.
-    pub(in crate::server) commands: usize,
-    /// Bytes of commands that wait.
-    pub(in crate::server) bytes: usize,
-    /// How long handlers may go on when their partition is taken away.
-    pub(in crate::server) grace: Duration,
-}
 
 /// A member of one group, on one topic.
-pub(in crate::server) struct Member {
-    pub(in crate::server) shared: Arc<Shared>,
-    pub(in crate::server) group: String,
-    pub(in crate::server) topic: String,
-    pub(in crate::server) admission: Admission,
-    membership: OnceLock<Arc<dyn Membership>>,
-    pub(in crate::server) unsent: Unsent,
-    pub(in crate::server) state: Mutex<State>,
-    /// A handler runs on the thread that read its command.
-    pub(in crate::server) inline: AtomicBool,
+pub(crate) struct Member {
+    pub(crate) env: Env,
+    state: Mutex<State>,
     /// Whether the member is paused, as the transport was told. Held while it is told, so that a
     /// pause and a resume of two threads can't overtake each other.
     paused: Mutex<bool>,
 }
 
-/// A call of one method, in one assignment of its partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::server) struct CallKey {
-    pub(in crate::server) call_id: CallId,
-    pub(in crate::server) generation: u64,
-    pub(in crate::server) service: usize,
-    pub(in crate::server) method: usize,
-}
-
-impl Hash for CallKey {
-    /// Few calls have an id in common: one for each method, at most, in each assignment.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(self.call_id.as_bytes());
-    }
-}
-
-impl Key for CallKey {
-    /// 64 calls that a client makes one after another have places side by side.
-    fn place(&self, hasher: &DefaultHashBuilder) -> u64 {
-        const TOGETHER: u64 = 64;
-        let sequence = self.call_id.sequence();
-        let within = sequence % TOGETHER;
-        let block = hasher.hash_one((self.call_id.instance(), sequence / TOGETHER));
-        // Tables also compare the topmost bits, which are to differ between neighbours.
-        block.wrapping_add(within) ^ within << (u64::BITS - 7)
-    }
-}
-
-/// Where a call in progress is.
-#[derive(Debug)]
-pub(in crate::server) enum Live {
-    Queued(Place),
-    Running(Context),
-}
-
-/// An admitted command.
-pub(in crate::server) struct Job {
-    pub(in crate::server) ticket: Ticket,
-    pub(in crate::server) key: CallKey,
-    pub(in crate::server) arguments: Bytes,
-    /// The bytes that it takes as long as it waits.
-    pub(in crate::server) size: usize,
-    pub(in crate::server) reply_to: Option<Address>,
-    pub(in crate::server) context: Context,
-    pub(in crate::server) read_at: Instant,
-    pub(in crate::server) read_at_us: i64,
-    pub(in crate::server) fresh: bool,
-}
-
-/// A command whose handler runs.
-pub(in crate::server) struct Run {
-    pub(in crate::server) member: Arc<Member>,
-    pub(in crate::server) slot: Slot,
-    /// What its deadline is registered with; `None` while it runs where it was read.
-    pub(in crate::server) number: Option<u64>,
-    pub(in crate::server) job: Job,
-}
-
-/// Everything that changes. No user code runs while it is locked.
-pub(in crate::server) struct State {
-    pub(in crate::server) partitions: Partitions,
-    pub(in crate::server) schedule: Schedule<Box<Job>>,
-    pub(in crate::server) queued_bytes: usize,
-    pub(in crate::server) dedupe: Dedupe<CallKey, Live>,
-    pub(in crate::server) early_cancels: EarlyCancels,
-    pub(in crate::server) clocks: ClockOffsets,
-    /// When the member last had nothing to read.
-    pub(in crate::server) idle: Option<Instant>,
-    /// The handlers that run, by when they have to end.
-    pub(in crate::server) deadlines: BTreeMap<(Instant, u64), Context>,
-    pub(in crate::server) starts: u64,
-    /// When the member was last let read on after it had been too full.
-    pub(in crate::server) resumed: Option<Instant>,
-    /// Partitions that are being taken away, with their generations, by when their grace ends.
-    pub(in crate::server) graces: BTreeMap<(Instant, u64), Vec<(u32, u64)>>,
-    pub(in crate::server) parked: VecDeque<Parked>,
-    pub(in crate::server) looked_up: Option<Instant>,
-    /// A tick is certain to come by then.
-    pub(in crate::server) armed: Option<Instant>,
-    /// The member is too full to read on.
-    pub(in crate::server) full: bool,
-    /// Nothing is started or answered any more that hasn't been.
-    pub(in crate::server) stopping: bool,
-    /// Handlers were stopped because their grace was over.
-    pub(in crate::server) stopped_handlers: u64,
-    pub(in crate::server) throttles: Throttles,
-    pub(in crate::server) arena: Arena,
-}
-
-/// Keeps a flood of records from being a flood of log lines.
-#[derive(Debug, Default)]
-pub(in crate::server) struct Throttles {
-    pub(in crate::server) malformed: Throttle,
-    pub(in crate::server) forbidden: Throttle,
-    pub(in crate::server) full: Throttle,
-    pub(in crate::server) clogged: Throttle,
-    pub(in crate::server) skew: Throttle,
-}
-
-/// What is to be done once the state is let go.
-#[derive(Default)]
-pub(in crate::server) struct Effects {
-    /// Runs on the thread that read it.
-    pub(in crate::server) inline: Option<Box<Run>>,
-    /// The command that was read.
-    pub(in crate::server) start: Option<Box<Run>>,
-    /// Others, which waited.
-    #[allow(clippy::vec_box)] // They are boxed already, and go into tasks as they are.
-    pub(in crate::server) starts: Vec<Box<Run>>,
-    pub(in crate::server) sends: Vec<Outgoing>,
-    pub(in crate::server) interrupts: Vec<(Context, Reason)>,
-    pub(in crate::server) releases: Vec<Hold>,
-    pub(in crate::server) events: Vec<Event>,
-    pub(in crate::server) ring_by: Option<Instant>,
-    /// `full` has changed.
-    pub(in crate::server) flow: bool,
-    pub(in crate::server) look_up: bool,
-}
-
-impl Effects {
-    /// Whether there is nothing but what the caller's thread has to run.
-    const fn is_quiet(&self) -> bool {
-        let Self {
-            inline: _,
-            start,
-            starts,
-            sends,
-            interrupts,
-            releases,
-            events,
-            ring_by,
-            flow,
-            look_up,
-        } = self;
-        start.is_none()
-            && starts.is_empty()
-            && sends.is_empty()
-            && interrupts.is_empty()
-            && releases.is_empty()
-            && events.is_empty()
-            && ring_by.is_none()
-            && !*flow
-            && !*look_up
-    }
-}
-
 impl Member {
-    pub(in crate::server) fn new(
+    pub(crate) fn new(
         shared: Arc<Shared>,
         group: String,
         topic: String,
         admission: Admission,
     ) -> Self {
-        let concurrency = shared.limits.concurrency;
+        let ended = Box::new(Memory::new(Bounds::default()));
         Self {
-            shared,
-            group,
-            topic,
-            admission,
-            membership: OnceLock::new(),
-            unsent: Unsent::default(),
-            state: Mutex::new(State {
-                partitions: Partitions::default(),
-                schedule: Schedule::new(concurrency),
-                queued_bytes: 0,
-                dedupe: Dedupe::new(Bounds::default()),
-                early_cancels: EarlyCancels::default(),
-                clocks: ClockOffsets::default(),
-                idle: None,
-                resumed: None,
-                deadlines: BTreeMap::new(),
-                starts: 0,
-                graces: BTreeMap::new(),
-                parked: VecDeque::new(),
-                looked_up: None,
-                armed: None,
-                full: false,
-                stopping: false,
-                stopped_handlers: 0,
-                throttles: Throttles::default(),
-                arena: Arena::default(),
-            }),
-            inline: AtomicBool::new(false),
+            state: Mutex::new(State::new(shared.limits.concurrency, ended)),
+            env: Env::new(shared, group, topic, admission),
             paused: Mutex::new(false),
         }
     }
 
     /// Tells it the end offsets of its topic, asked for at `now`, before it joins.
-    pub(in crate::server) fn starts_from(&self, ends: &[Option<i64>], now: Instant) {
-        lock(&self.state).partitions.start(ends, now);
+    pub(crate) fn starts_from(&self, ends: &[Option<i64>], now: Instant) {
+        lock(&self.state).offsets.start(ends, now);
     }
 
     /// Gives it its membership, whose sink leads to it.
-    pub(in crate::server) fn joined(&self, membership: Arc<dyn Membership>) {
+    pub(crate) fn joined(&self, membership: Arc<dyn Membership>) {
         // Records may come before `join` is done: what they wanted of the membership is made up for.
         let state = lock(&self.state);
-        for (partition, next) in state.partitions.positions() {
-            membership.commit(partition, next);
+        for (partition, next) in state.offsets.positions() {
+            let complete = &self.env.shared.complete;
+            complete.commit(&*membership, partition, next);
         }
-        // While the state is locked, so that no commit falls in between. It joins only once.
-        let _ = self.membership.set(membership);
+        // While the state is locked, so that no commit falls in between.
+        self.env.joined(membership);
         drop(state);
         self.steer();
     }
 
-    pub(in crate::server) fn membership(&self) -> Option<&Arc<dyn Membership>> {
-        self.membership.get()
-    }
-
     /// How many commands wait, and how many run.
-    pub(in crate::server) fn load(&self) -> (usize, usize) {
+    pub(crate) fn load(&self) -> (usize, usize) {
         let state = lock(&self.state);
-        (state.schedule.queued(), state.schedule.running())
+        (state.queue.queued(), state.queue.running())
     }
 
-    /// The replies to these records are in the log, or won't ever be.
-    pub(in crate::server) fn settle(self: &Arc<Self>, tickets: impl Iterator<Item = Ticket>) {
-        let mut effects = Effects::default();
-        {
-            let state = &mut *lock(&self.state);
-            for ticket in tickets {
-                self.settle_in(state, ticket, &mut effects);
-            }
-            if state.full {
-                self.read_on(state, self.shared.clock.now(), &mut effects);
-            }
+    /// The partitions that it owns.
+    pub(super) fn owned(&self) -> Vec<u32> {
+        lock(&self.state).offsets.all()
+    }
+
+    /// Nothing is started or answered from now on that hasn't been.
+    pub(crate) fn stop_starting(&self) {
+        lock(&self.state).stopping = true;
+    }
+
+    /// Nothing was at hand to be read. A paused member reads nothing, whatever waits for it.
+    pub(super) fn idle(&self) {
+        let now = self.env.shared.clock.now();
+        let state = &mut *lock(&self.state);
+        if !state.flow.is_full() {
+            state.ages.idle(now, state.flow.resumed());
         }
-        self.apply(effects);
     }
 
-    /// A record is dealt with for good.
-    ///
-    /// The commit is noted while the state is locked: so a later one can't be overtaken by an
-    /// earlier one, and none comes after its partition was given up.
-    pub(in crate::server) fn settle_in(
+    /// How many handlers had to be stopped at the end of a grace period.
+    pub(crate) fn stopped_handlers(&self) -> u64 {
+        lock(&self.state).stopped_handlers
+    }
+
+    /// Makes a transition, and carries out what it leads to; returns what the caller's thread has to
+    /// run.
+    pub(super) fn transition(
+        self: &Arc<Self>,
+        make: impl FnOnce(&mut Transition<'_>),
+    ) -> Option<Box<Run>> {
+        let mut actions = Actions::default();
+        self.transition_into(&mut actions, make);
+        self.carry_out(actions)
+    }
+
+    /// Makes a transition, and notes what it leads to.
+    pub(super) fn transition_into(
         &self,
-        state: &mut State,
-        ticket: Ticket,
-        effects: &mut Effects,
+        actions: &mut Actions,
+        make: impl FnOnce(&mut Transition<'_>),
     ) {
-        let settled = state.partitions.settle(ticket);
-        if let (Some(next), Some(membership)) = (settled.commit, self.membership.get()) {
-            membership.commit(ticket.partition, next);
-        }
-        if let Some(release) = settled.release {
-            effects.releases.push(release);
-            state
-                .dedupe
-                .forget(|key| key.generation == ticket.generation);
-        }
+        make(&mut Transition {
+            env: &self.env,
+            state: &mut lock(&self.state),
+            actions,
+        });
     }
 
-    /// Makes sure that a tick comes by then.
-    pub(in crate::server) fn ring_by(&self, at: Instant) {
-        if let Some(alarm) = self.shared.alarm.get() {
-            alarm.ring_by(at);
-        }
-    }
-
-    /// Does what had to wait until the state was let go; returns what the caller's thread has to run.
-    pub(in crate::server) fn apply(self: &Arc<Self>, effects: Effects) -> Option<Box<Run>> {
+    /// Carries out what had to wait until the state was unlocked; returns what the caller's thread has
+    /// to run.
+    pub(super) fn carry_out(self: &Arc<Self>, mut actions: Actions) -> Option<Box<Run>> {
+        let inline = actions.inline.take().map(|start| {
+            Box::new(Run {
+                owner: Arc::clone(self) as _,
+                start,
+            })
+        });
         // Most have nothing but what runs on this thread.
-        if !effects.is_quiet() {
-            return self.apply_all(effects);
+        if !actions.is_quiet() {
+            self.carry_out_all(actions);
         }
-        effects.inline
+        inline
     }
 
-    fn apply_all(self: &Arc<Self>, effects: Effects) -> Option<Box<Run>> {
-        for event in effects.events {
-            event.emit(&self.group, &self.topic);
+    /// The order matters:
+    ///
+    /// 1. Log lines come first, since what follows may log its own consequences.
+    /// 2. Handlers are stopped before others are started, which may want what they hold.
+    /// 3. Handlers are started before replies go out: a reply wakes its caller, and the new
+    ///    handlers shouldn't wait for the producer.
+    /// 4. The alarm is set after that, since it may ring at once.
+    /// 5. The transport is told to pause or to resume, and topics are looked up, when the member
+    ///    holds what it is going to hold.
+    /// 6. Revoked partitions are let go last: what had to be settled before that was handed over
+    ///    above.
+    ///
+    /// What runs inline comes after all of this, by the caller: it is user code, and may take long.
+    fn carry_out_all(self: &Arc<Self>, actions: Actions) {
+        for event in actions.events {
+            event.emit(&self.env.group, &self.env.topic);
         }
-        for (context, reason) in effects.interrupts {
+        for (context, reason) in actions.interrupts {
             context.interrupt().fire(reason);
         }
-        for run in effects.start.into_iter().chain(effects.starts) {
-            run.spawn();
+        for start in actions.start.into_iter().chain(actions.starts) {
+            let owner = Arc::clone(self) as _;
+            Box::new(Run { owner, start }).spawn();
         }
-        for outgoing in effects.sends {
-            self.shared.outbox.send(outgoing);
+        for (record, completion) in actions.completions {
+            self.complete(record, completion);
         }
-        if let Some(at) = effects.ring_by {
-            self.ring_by(at);
+        if let Some(at) = actions.wake_by {
+            self.wake_by(at);
         }
-        if effects.flow {
+        if actions.flow {
             self.steer();
         }
-        if effects.look_up {
+        if actions.look_up {
             self.look_up();
         }
-        drop(effects.releases);
-        effects.inline
+        drop(actions.releases);
     }
 
-    /// Pauses or resumes the member, as `full` says.
+    /// Brings what ends a command to the log.
+    pub(super) fn complete(self: &Arc<Self>, record: RecordRef, completion: Completion) {
+        let owner = Arc::clone(self) as _;
+        self.env.shared.complete.complete(owner, record, completion);
+    }
+
+    /// Pauses or resumes the member, as its flow says.
     fn steer(&self) {
-        let Some(membership) = self.membership.get() else {
+        let Some(membership) = self.env.membership() else {
             return;
         };
         let mut paused = lock(&self.paused);
-        let full = lock(&self.state).full;
+        let full = lock(&self.state).flow.is_full();
         if full != *paused {
             *paused = full;
             if full {
@@ -376,5 +192,62 @@ impl Member {
                 membership.resume();
             }
         }
+    }
+}
+
+impl Settle for Member {
+    fn settle(self: Arc<Self>, records: &mut dyn Iterator<Item = RecordRef>) {
+        self.transition(|transition| {
+            for record in records {
+                transition.settle(record);
+            }
+            if transition.state.flow.is_full() {
+                transition.read_on(transition.env.shared.clock.now());
+            }
+        });
+    }
+
+    fn leave(&self, record: RecordRef) {
+        lock(&self.state).offsets.leave(record);
+    }
+
+    fn wake_by(&self, at: Instant) {
+        if let Some(alarm) = self.env.shared.alarm.get() {
+            alarm.ring_by(at);
+        }
+    }
+
+    fn backlog(&self) -> &Backlog {
+        &self.env.backlog
+    }
+}
+
+impl Owner for Member {
+    fn runtime(&self) -> &Handle {
+        &self.env.shared.runtime
+    }
+
+    fn now(&self) -> Instant {
+        self.env.shared.clock.now()
+    }
+
+    fn service(&self, index: usize) -> Arc<dyn Service> {
+        Arc::clone(&self.env.admission.services[index].service)
+    }
+
+    fn inline_returned(&self) {
+        self.env.inline_returned();
+    }
+
+    fn goes_on(&self, context: &Context) -> u64 {
+        let (number, wake_by) = lock(&self.state).timers.handler_started(context);
+        if let Some(at) = wake_by {
+            self.wake_by(at);
+        }
+        number
+    }
+
+    fn ended(self: Arc<Self>, run: Box<Run>, end: End) {
+        self.handler_ended(run, end);
     }
 }

@@ -1,18 +1,23 @@
 //! What an operator reads of a server, never with a payload.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
 use crate::Code;
 use crate::transport::TransportError;
+use crate::util::throttle;
 use crate::wire::CallId;
 
 /// Something to be logged, once no lock is held: a subscriber is the user's code.
 #[derive(Debug)]
-pub(in crate::server) enum Event {
+pub(crate) enum Event {
     Assigned(Vec<u32>),
     Revoked {
+        partitions: Vec<u32>,
+        draining: usize,
+    },
+    Draining {
         partitions: Vec<u32>,
         draining: usize,
     },
@@ -25,13 +30,13 @@ pub(in crate::server) enum Event {
         partition: u32,
         offset: i64,
         reason: String,
-        unsaid: u64,
+        suppressed: u64,
     },
     Forbidden {
         call_id: CallId,
         topic: String,
         partition: u32,
-        unsaid: u64,
+        suppressed: u64,
     },
     Refused {
         call_id: CallId,
@@ -39,28 +44,28 @@ pub(in crate::server) enum Event {
         problem: String,
     },
     Full {
-        unsaid: u64,
+        suppressed: u64,
     },
     Expired {
         call_id: CallId,
         age_ms: u64,
     },
-    Overslept {
+    ExpiredInQueue {
         call_id: CallId,
         waited: Duration,
     },
-    Clogged {
-        unsaid: u64,
+    ReplyBacklog {
+        suppressed: u64,
     },
     Skew {
         client: [u8; 8],
         offset_ms: i64,
-        unsaid: u64,
+        suppressed: u64,
     },
 }
 
 impl Event {
-    pub(in crate::server) fn emit(self, group: &str, topic: &str) {
+    pub(crate) fn emit(self, group: &str, topic: &str) {
         match self {
             Self::Assigned(partitions) => {
                 info!(target: "kafka_rpc::server", group, topic, ?partitions, "partitions assigned");
@@ -74,11 +79,22 @@ impl Event {
                     "partitions revoked",
                 );
             }
-            Self::Lost(partitions) => {
-                warn!(
-                    target: "kafka_rpc::server", group, topic, ?partitions,
-                    "partitions lost; another server may run their commands again",
+            Self::Draining {
+                partitions,
+                draining,
+            } => {
+                info!(
+                    target: "kafka_rpc::server", group, topic, ?partitions, draining,
+                    "draining before the group is left",
                 );
+            }
+            Self::Lost(partitions) => {
+                if let Some(suppressed) = throttle::pass(format_args!("lost {group}/{topic}")) {
+                    warn!(
+                        target: "kafka_rpc::server", group, topic, ?partitions, suppressed,
+                        "partitions lost; another server may run their commands again",
+                    );
+                }
             }
             Self::GraceOver { partitions } => {
                 warn!(
@@ -87,28 +103,34 @@ impl Event {
                 );
             }
             Self::Trouble(error) => {
-                warn!(target: "kafka_rpc::server", group, topic, %error, "the group member is in trouble");
+                let place = format!("{group}/{topic}");
+                if let Some(suppressed) = error.pass_throttle("member", &place) {
+                    warn!(
+                        target: "kafka_rpc::server", group, topic, %error, suppressed,
+                        "the group member is in trouble",
+                    );
+                }
             }
             Self::Malformed {
                 partition,
                 offset,
                 reason,
-                unsaid,
+                suppressed,
             } => {
                 warn!(
-                    target: "kafka_rpc::server", group, topic, partition, offset, reason, unsaid,
-                    "a record is no envelope",
+                    target: "kafka_rpc::server", group, topic, partition, offset, reason, suppressed,
+                    "malformed record",
                 );
             }
             Self::Forbidden {
                 call_id,
                 topic: reply_topic,
                 partition: reply_partition,
-                unsaid,
+                suppressed,
             } => {
                 warn!(
                     target: "kafka_rpc::server", group, topic, %call_id, reply_topic,
-                    reply_partition, unsaid,
+                    reply_partition, suppressed,
                     "a command wants its reply where none may be sent, and was not run; the \
                      builder's `allow_reply_topic` allows a topic",
                 );
@@ -120,62 +142,41 @@ impl Event {
             } => {
                 debug!(target: "kafka_rpc::server", group, topic, %call_id, %code, problem, "refused");
             }
-            Self::Full { unsaid } => {
+            Self::Full { suppressed } => {
                 warn!(
-                    target: "kafka_rpc::server", group, topic, unsaid,
+                    target: "kafka_rpc::server", group, topic, suppressed,
                     "the server is full; the builder's `queue_limit` and `concurrency` say when",
                 );
             }
             Self::Expired { call_id, age_ms } => {
                 debug!(target: "kafka_rpc::server", group, topic, %call_id, age_ms, "expired");
             }
-            Self::Overslept { call_id, waited } => {
+            Self::ExpiredInQueue { call_id, waited } => {
                 debug!(
                     target: "kafka_rpc::server", group, topic, %call_id, ?waited,
                     "expired while it waited for its turn",
                 );
             }
-            Self::Clogged { unsaid } => {
+            Self::ReplyBacklog { suppressed } => {
                 warn!(
-                    target: "kafka_rpc::server", group, topic, unsaid,
-                    "too many replies aren't in the log; no command is read until they are, or                      nobody waits for them",
+                    target: "kafka_rpc::server", group, topic, suppressed,
+                    "too many replies aren't in the log; no command is read until they are, or \
+                     nobody waits for them",
                 );
             }
             Self::Skew {
                 client,
                 offset_ms,
-                unsaid,
+                suppressed,
             } => {
                 let client = u64::from_be_bytes(client);
                 warn!(
                     target: "kafka_rpc::server", group, topic, client = format_args!("{client:016x}"),
-                    offset_ms, unsaid,
+                    offset_ms, suppressed,
                     "a client's clock is off by more than 5 s; its calls are judged by the \
                      estimated difference",
                 );
             }
         }
-    }
-}
-
-/// Lets one event of a kind through in a while, and counts the others.
-#[derive(Debug, Default)]
-pub(in crate::server) struct Throttle {
-    last: Option<Instant>,
-    unsaid: u64,
-}
-
-impl Throttle {
-    /// How many were held back since the last; `None` if this one is to be held back, too.
-    pub(in crate::server) fn pass(&mut self, now: Instant, pause: Duration) -> Option<u64> {
-        if self
-            .last
-            .is_some_and(|last| now.saturating_duration_since(last) < pause)
-        {
-            self.unsaid += 1;
-            return None;
-        }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.unsaid))
     }
 }

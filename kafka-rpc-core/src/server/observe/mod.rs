@@ -1,4 +1,4 @@
-//! What an operator can see of a server.
+//! What an operator can see of a server: counters and log lines.
 
 pub(super) mod events;
 pub(super) mod stats;

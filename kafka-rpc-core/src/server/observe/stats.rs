@@ -56,32 +56,32 @@ impl ServerStats {
 
 /// The live numbers behind [`ServerStats`].
 #[derive(Debug, Default)]
-pub(in crate::server) struct Counters {
-    pub(in crate::server) received: AtomicU64,
-    pub(in crate::server) started: AtomicU64,
-    pub(in crate::server) answered: AtomicU64,
-    pub(in crate::server) app_errors: AtomicU64,
-    pub(in crate::server) expired: AtomicU64,
-    pub(in crate::server) overdue: AtomicU64,
-    pub(in crate::server) cancelled: AtomicU64,
-    pub(in crate::server) abandoned: AtomicU64,
-    pub(in crate::server) duplicates: AtomicU64,
-    pub(in crate::server) panics: AtomicU64,
-    pub(in crate::server) malformed: AtomicU64,
-    pub(in crate::server) foreign: AtomicU64,
-    pub(in crate::server) lost_replies: AtomicU64,
-    pub(in crate::server) skew_warnings: AtomicU64,
+pub(crate) struct Counters {
+    pub(crate) received: AtomicU64,
+    pub(crate) started: AtomicU64,
+    pub(crate) answered: AtomicU64,
+    pub(crate) app_errors: AtomicU64,
+    pub(crate) expired: AtomicU64,
+    pub(crate) overdue: AtomicU64,
+    pub(crate) cancelled: AtomicU64,
+    pub(crate) abandoned: AtomicU64,
+    pub(crate) duplicates: AtomicU64,
+    pub(crate) panics: AtomicU64,
+    pub(crate) malformed: AtomicU64,
+    pub(crate) foreign: AtomicU64,
+    pub(crate) lost_replies: AtomicU64,
+    pub(crate) skew_warnings: AtomicU64,
     refused: [AtomicU64; Code::ALL.len()],
 }
 
 impl Counters {
     /// Counts a call that ended with this code.
-    pub(in crate::server) fn refuse(&self, code: Code) {
+    pub(crate) fn refuse(&self, code: Code) {
         count(&self.refused[index(code)]);
     }
 
     /// The numbers now; `queued` and `running` are 0, since others know them.
-    pub(in crate::server) fn snapshot(&self) -> ServerStats {
+    pub(crate) fn snapshot(&self) -> ServerStats {
         ServerStats {
             received: self.received.load(Relaxed),
             started: self.started.load(Relaxed),
@@ -105,7 +105,7 @@ impl Counters {
 }
 
 /// Adds one.
-pub(in crate::server) fn count(counter: &AtomicU64) {
+pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Relaxed);
 }
 

@@ -25,14 +25,14 @@ pub enum Ordering {
 /// The partition is part of it, since a client sends one key to one partition only, and so a lane
 /// ends with its partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     partition: u32,
     key: Option<Arc<[u8]>>,
 }
 
 impl Ordering {
     /// The lane of a command; `None` if it needs to wait for no other.
-    pub(super) fn lane(self, partition: u32, key: Option<&[u8]>) -> Option<Lane> {
+    pub(crate) fn lane(self, partition: u32, key: Option<&[u8]>) -> Option<Lane> {
         match (self, key) {
             (Self::ByPartition, _) => Some(Lane {
                 partition,
@@ -49,21 +49,21 @@ impl Ordering {
 
 /// Where a queued job waits; finds it again.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     arrival: u64,
     lane: Option<Lane>,
 }
 
 /// One of the slots that bound how many jobs run; given back by [`Schedule::finished`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "a slot that isn't given back is lost"]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     lane: Option<Lane>,
 }
 
 /// Jobs that wait for a slot, or for the job before them in their lane.
 #[derive(Debug)]
-pub(super) struct Schedule<J> {
+pub(crate) struct Schedule<J> {
     concurrency: usize,
     running: usize,
     queued: usize,
@@ -84,7 +84,7 @@ struct Waiting<J> {
 
 impl<J> Schedule<J> {
     /// Nothing waits and nothing runs; at most `concurrency` jobs will run at once.
-    pub(super) fn new(concurrency: usize) -> Self {
+    pub(crate) fn new(concurrency: usize) -> Self {
         Self {
             concurrency,
             running: 0,
@@ -96,17 +96,17 @@ impl<J> Schedule<J> {
     }
 
     /// How many jobs wait.
-    pub(super) const fn queued(&self) -> usize {
+    pub(crate) const fn queued(&self) -> usize {
         self.queued
     }
 
     /// How many jobs run.
-    pub(super) const fn running(&self) -> usize {
+    pub(crate) const fn running(&self) -> usize {
         self.running
     }
 
     /// Queues a job behind all others of its lane.
-    pub(super) fn push(&mut self, partition: u32, lane: Option<Lane>, job: J) -> Place {
+    pub(crate) fn push(&mut self, partition: u32, lane: Option<Lane>, job: J) -> Place {
         let arrival = self.arrivals;
         self.arrivals += 1;
         self.queued += 1;
@@ -136,7 +136,7 @@ impl<J> Schedule<J> {
 
     /// A slot for a job of this lane that hasn't been pushed, if it needs to wait for nothing; else
     /// the lane.
-    pub(super) fn start_at_once(&mut self, lane: Option<Lane>) -> Result<Slot, Option<Lane>> {
+    pub(crate) fn start_at_once(&mut self, lane: Option<Lane>) -> Result<Slot, Option<Lane>> {
         if self.running >= self.concurrency || !self.ready.is_empty() {
             return Err(lane);
         }
@@ -153,7 +153,7 @@ impl<J> Schedule<J> {
     }
 
     /// The job that has waited longest and may run now, if there is one and a slot is free.
-    pub(super) fn start(&mut self) -> Option<(Slot, J)> {
+    pub(crate) fn start(&mut self) -> Option<(Slot, J)> {
         if self.running >= self.concurrency {
             return None;
         }
@@ -164,7 +164,7 @@ impl<J> Schedule<J> {
     }
 
     /// The job that was started with this slot has ended.
-    pub(super) fn finished(&mut self, slot: Slot) {
+    pub(crate) fn finished(&mut self, slot: Slot) {
         self.running -= 1;
         if let Some(lane) = slot.lane {
             self.advance(lane);
@@ -172,7 +172,7 @@ impl<J> Schedule<J> {
     }
 
     /// Takes a job out that hasn't been started.
-    pub(super) fn remove(&mut self, place: &Place) -> Option<J> {
+    pub(crate) fn remove(&mut self, place: &Place) -> Option<J> {
         if let Some(Waiting { lane, job, .. }) = self.ready.remove(&place.arrival) {
             self.queued -= 1;
             if let Some(lane) = lane {
@@ -189,7 +189,7 @@ impl<J> Schedule<J> {
     }
 
     /// Takes out every job of these partitions that hasn't been started.
-    pub(super) fn discard(&mut self, partitions: &[u32]) -> Vec<J> {
+    pub(crate) fn discard(&mut self, partitions: &[u32]) -> Vec<J> {
         let mut discarded = Vec::new();
         for (lane, behind) in &mut self.lanes {
             if partitions.contains(&lane.partition) {

@@ -89,7 +89,7 @@ async fn nothing_is_started_answered_or_committed_while_the_group_is_being_left(
     let offset = rig.send(&running);
     rig.send(&rig.command("echo", b"\x02"));
     until(|| server.stats().queued == 1).await;
-    server.0.as_ref().unwrap().members[0].stop_starting();
+    server.0.members()[0].stop_starting();
     rig.send(&rig.command("nothing", b"\x03"));
     rig.gate.add_permits(1);
     rig.reply(running.call_id).await;
@@ -253,4 +253,99 @@ fn runs_on_a_plain_thread_with_a_runtime_of_its_own() {
     );
     server.shutdown().wait().unwrap();
     assert_eq!(rig.committed(0), Some(1));
+}
+
+/// Records that the log shows to nobody, as it does while too few replicas are in sync, wait where the
+/// member doesn't see them.
+#[tokio::test(start_paused = true)]
+async fn nothing_begins_long_after_its_deadline_however_long_the_log_showed_nothing() {
+    let rig = Rig::new();
+    let server = rig.start().await;
+    let young = rig.command("echo", b"young");
+    rig.send(&young);
+    rig.reply(young.call_id).await;
+
+    rig.broker.faults().hold(COMMANDS).unwrap();
+    let stalled = rig.clock.now();
+    let mut unexpired = Vec::new();
+    for call in 0..450_u64 {
+        let budget_ms = [200, 2_000, 10_000][usize::try_from(call % 3).unwrap()];
+        let arguments = call.to_be_bytes();
+        let mut command = rig.command("echo", &arguments);
+        command.budget_ms = budget_ms;
+        rig.send(&command);
+        let deadline = rig.clock.now() + Duration::from_millis(budget_ms.into());
+        // The server's allowance.
+        if deadline + Duration::from_secs(1) >= stalled + Duration::from_secs(45) {
+            unexpired.push(arguments.to_vec());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    rig.broker.faults().release(COMMANDS).unwrap();
+    let last = rig.command("echo", b"last");
+    rig.send(&last);
+    assert_eq!(rig.reply(last.call_id).await, Body::Value(b"last".into()));
+    let started = rig.diary.started();
+    let late: Vec<_> = started
+        .iter()
+        .filter(|run| run.len() == 8 && !unexpired.contains(run))
+        .collect();
+    assert!(late.is_empty(), "{} began too late", late.len());
+    // Whoever still waits is served.
+    assert_eq!(started.len(), unexpired.len() + 2);
+    server.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_stops_what_runs_while_the_server_drains() {
+    let rig = Rig::new();
+    let server = rig.start().await;
+    let mut command = rig.command("hold", b"\x01");
+    command.budget_ms = 60_000;
+    rig.send(&command);
+    until(|| server.stats().running == 1).await;
+    let began = rig.clock.now();
+    let shutdown = tokio::spawn(server.shutdown());
+    tokio::task::yield_now().await;
+    rig.cancel(command.call_id);
+    shutdown.await.unwrap().unwrap();
+    assert_eq!(rig.diary.dropped.load(SeqCst), 1);
+    assert!(rig.clock.now() - began < Duration::from_secs(1));
+    assert_eq!(rig.committed(0), Some(2), "nobody runs it again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_that_come_while_the_server_drains_are_left_to_the_next_one() {
+    let rig = Rig::new();
+    let first = rig.start().await;
+    let held = rig.command("hold", b"\x01");
+    rig.send(&held);
+    until(|| first.stats().running == 1).await;
+    let second = Server::builder(&rig.broker.node("second"))
+        .service(rig.desk())
+        .server_id("s1")
+        .start()
+        .await
+        .unwrap();
+    // Until the second has one.
+    let moved = rig.command("echo", b"\x02");
+    rig.send_at(&moved, 1, rig.clock.wall_ms());
+    rig.reply(moved.call_id).await;
+
+    let shutdown = tokio::spawn(first.shutdown());
+    tokio::task::yield_now().await;
+    second.shutdown().await.unwrap();
+    let late = rig.command("echo", b"\x03");
+    rig.send_at(&late, 1, rig.clock.wall_ms());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(
+        rig.diary.started().len(),
+        2,
+        "it is the first's partition, which drains"
+    );
+    rig.gate.add_permits(1);
+    shutdown.await.unwrap().unwrap();
+    let _next = rig.start().await;
+    assert_eq!(rig.reply(late.call_id).await, Body::Value(b"\x03".into()));
+    assert_eq!(rig.diary.started().len(), 3);
 }

@@ -1,4 +1,4 @@
-use crate::server::group::rebalance::GroupRelay;
+use crate::server::group::sink::GroupSinkHandle;
 use crate::server::tests::*;
 use crate::transport::GroupSink;
 
@@ -273,8 +273,8 @@ async fn what_waited_while_the_reading_was_paused_is_as_old_as_it_is() {
     tokio::time::sleep(Duration::from_secs(7)).await;
     rig.gate.add_permits(1);
     until(|| server.stats().running == 0 && server.stats().queued == 0).await;
-    let member = Arc::downgrade(&server.0.as_ref().unwrap().members[0]);
-    GroupSink::idle(&GroupRelay(member));
+    let member = Arc::downgrade(&server.0.members()[0]);
+    GroupSink::idle(&GroupSinkHandle(member));
     rig.broker.faults().release(COMMANDS).unwrap();
     rig.all_committed().await;
     assert_eq!(server.stats().expired, 1);

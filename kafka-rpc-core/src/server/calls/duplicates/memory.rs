@@ -1,17 +1,20 @@
-//! Remembers calls that were started, so that a command that comes twice is run once.
+//! Remembers ended calls in memory.
 
-use std::hash::Hash;
+use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::{Duplicates, Remembered};
+use crate::server::calls::CallKey;
 
 /// How many ended calls are remembered at most, how many bytes of replies, and for how long. At least
 /// half as many are remembered, if they aren't too old.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::server) struct Bounds {
-    pub(in crate::server) entries: usize,
-    pub(in crate::server) bytes: usize,
-    pub(in crate::server) age: Duration,
+pub(crate) struct Bounds {
+    pub(crate) entries: usize,
+    pub(crate) bytes: usize,
+    pub(crate) age: Duration,
 }
 
 impl Default for Bounds {
@@ -25,40 +28,27 @@ impl Default for Bounds {
 }
 
 /// A call's key, which says itself where it belongs in a table.
-pub(in crate::server) trait Key: Copy + Eq + Hash {
+pub(crate) trait Key: Copy + Eq {
     /// A hash whose low bits are those of the place. Calls that come one after another are found
     /// fastest if their places lie side by side; strangers must not be able to tell where they lie.
     fn place(&self, hasher: &DefaultHashBuilder) -> u64;
 }
 
-/// What is known of a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::server) enum Known {
-    /// It waits or runs; its own reply will come.
-    InProgress,
-    /// It ended. The reply, if it had one, can be sent again.
-    Ended(Option<Vec<u8>>),
-}
-
-/// Calls in progress, with what finds them (`L`), and the latest of those that ended.
+/// The latest of the calls that ended.
 ///
-/// Calls in progress are never forgotten; capacity bounds them. Those that ended are forgotten a
-/// generation at a time. Every call passes through here, and memory that is written in order, and
-/// given up as a whole, is what that costs least in.
+/// They are forgotten a segment at a time. Every call passes through here, and memory that is
+/// written in order, and given up as a whole, costs least.
 #[derive(Debug)]
-pub(in crate::server) struct Dedupe<K, L> {
+pub(crate) struct Memory<K = CallKey> {
     bounds: Bounds,
-    /// The call that began last, if it is in progress: most end before another one begins.
-    last: Option<(K, L)>,
-    live: HashMap<K, L>,
-    young: Generation<K>,
-    old: Generation<K>,
+    young: Segment<K>,
+    old: Segment<K>,
     hasher: DefaultHashBuilder,
 }
 
 /// Calls that ended one after another.
 #[derive(Debug)]
-struct Generation<K> {
+struct Segment<K> {
     ended: Vec<Ended<K>>,
     /// Places of those that are still to be found, by the hash of their keys.
     index: HashTable<u32>,
@@ -74,7 +64,7 @@ struct Ended<K> {
     reply: Option<(u32, u32)>,
 }
 
-impl<K> Default for Generation<K> {
+impl<K> Default for Segment<K> {
     fn default() -> Self {
         Self {
             ended: Vec::new(),
@@ -84,7 +74,7 @@ impl<K> Default for Generation<K> {
     }
 }
 
-impl<K: Key> Generation<K> {
+impl<K: Key> Segment<K> {
     fn find(&self, hash: u64, key: &K) -> Option<&Ended<K>> {
         let place = self.index.find(hash, |place| self.at(*place).key == *key)?;
         Some(self.at(*place))
@@ -125,67 +115,31 @@ impl<K: Key> Generation<K> {
     }
 }
 
-impl<K: Key, L> Dedupe<K, L> {
-    pub(in crate::server) fn new(bounds: Bounds) -> Self {
+impl<K: Key> Memory<K> {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            last: None,
-            live: HashMap::new(),
-            young: Generation::default(),
-            old: Generation::default(),
+            young: Segment::default(),
+            old: Segment::default(),
             hasher: DefaultHashBuilder::default(),
         }
     }
 
-    /// What is known of this call, if anything.
-    pub(in crate::server) fn known(&mut self, key: &K, now: Instant) -> Option<Known> {
-        if self.in_progress(key).is_some() {
-            return Some(Known::InProgress);
-        }
+    fn find(&self, key: &K, now: Instant) -> Option<Remembered> {
         let hash = key.place(&self.hasher);
-        let found = |generation: &Generation<K>| {
-            let ended = generation.find(hash, key)?;
+        let found = |segment: &Segment<K>| {
+            let ended = segment.find(hash, key)?;
             let recent = now.saturating_duration_since(ended.at) <= self.bounds.age;
             recent.then(|| {
                 ended.reply.map(|(start, length)| {
-                    generation.replies[start as usize..][..length as usize].to_vec()
+                    segment.replies[start as usize..][..length as usize].to_vec()
                 })
             })
         };
-        found(&self.young)
-            .or_else(|| found(&self.old))
-            .map(Known::Ended)
+        found(&self.young).or_else(|| found(&self.old))
     }
 
-    /// The call, of which nothing was known, is in progress from now on.
-    pub(in crate::server) fn begin(&mut self, key: K, live: L) {
-        if let Some((key, live)) = self.last.replace((key, live)) {
-            self.live.insert(key, live);
-        }
-    }
-
-    /// What finds the call, if it is in progress.
-    pub(in crate::server) fn in_progress(&mut self, key: &K) -> Option<&mut L> {
-        match &mut self.last {
-            Some((last, live)) if last == key => Some(live),
-            _ if self.live.is_empty() => None,
-            _ => self.live.get_mut(key),
-        }
-    }
-
-    /// All calls in progress.
-    pub(in crate::server) fn all_in_progress(&self) -> impl Iterator<Item = (&K, &L)> {
-        let last = self.last.iter().map(|(key, live)| (key, live));
-        last.chain(&self.live)
-    }
-
-    /// The call has ended, with this reply if it has one. Ignored unless the call is in progress.
-    pub(in crate::server) fn end(&mut self, key: K, reply: Option<&[u8]>, now: Instant) {
-        if self.last.as_ref().is_some_and(|(last, _)| *last == key) {
-            self.last = None;
-        } else if self.live.remove(&key).is_none() {
-            return;
-        }
+    fn push(&mut self, key: K, reply: Option<&[u8]>, now: Instant) {
         if self.is_over(reply.map_or(0, <[u8]>::len), now) {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
@@ -193,15 +147,12 @@ impl<K: Key, L> Dedupe<K, L> {
         self.young.push(key, reply, now, &self.hasher);
     }
 
-    /// Forgets the calls that `of` picks, whatever their state.
-    pub(in crate::server) fn forget(&mut self, of: impl Fn(&K) -> bool) {
-        self.last.take_if(|(key, _)| of(key));
-        self.live.retain(|key, _| !of(key));
+    fn forget_all(&mut self, of: impl Fn(&K) -> bool) {
         self.young.forget(&of);
         self.old.forget(&of);
     }
 
-    /// Whether a new generation has to begin, with a reply of so many bytes.
+    /// Whether a new segment has to begin, with a reply of so many bytes.
     fn is_over(&self, bytes: usize, now: Instant) -> bool {
         let Bounds {
             entries,
@@ -216,10 +167,34 @@ impl<K: Key, L> Dedupe<K, L> {
     }
 }
 
+impl Duplicates for Memory {
+    fn known(&self, key: &CallKey, now: Instant) -> Option<Remembered> {
+        self.find(key, now)
+    }
+
+    fn remember(&mut self, key: CallKey, reply: Option<&[u8]>, now: Instant) {
+        self.push(key, reply, now);
+    }
+
+    fn forget(&mut self, partition: u32) {
+        self.forget_all(|key| key.partition == partition);
+    }
+}
+
+impl Key for CallKey {
+    /// 64 calls that a client makes one after another have places side by side.
+    fn place(&self, hasher: &DefaultHashBuilder) -> u64 {
+        const TOGETHER: u64 = 64;
+        let sequence = self.call_id.sequence();
+        let within = sequence % TOGETHER;
+        let block = hasher.hash_one((self.call_id.instance(), sequence / TOGETHER));
+        // Tables also compare the topmost bits, which are to differ between neighbours.
+        block.wrapping_add(within) ^ within << (u64::BITS - 7)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::hash::BuildHasher;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -230,121 +205,88 @@ mod tests {
         }
     }
 
-    fn dedupe() -> Dedupe<u32, ()> {
-        Dedupe::new(Bounds {
+    fn memory() -> Memory<u32> {
+        Memory::new(Bounds {
             entries: 4,
             bytes: 10,
             age: Duration::from_secs(60),
         })
     }
 
-    fn begin(dedupe: &mut Dedupe<u32, ()>, key: u32, now: Instant) -> Option<Known> {
-        let known = dedupe.known(&key, now);
-        if known.is_none() {
-            dedupe.begin(key, ());
-        }
-        known
-    }
-
-    fn reply(length: usize) -> Option<Vec<u8>> {
+    fn reply(length: usize) -> Remembered {
         Some(vec![1; length])
     }
 
     #[test]
-    fn a_call_is_new_once() {
+    fn the_reply_of_a_call_that_ended_is_known() {
         let now = Instant::now();
-        let mut dedupe = dedupe();
-        assert_eq!(begin(&mut dedupe, 1, now), None);
-        assert_eq!(begin(&mut dedupe, 1, now), Some(Known::InProgress));
-        dedupe.end(1, reply(4).as_deref(), now);
-        assert_eq!(begin(&mut dedupe, 1, now), Some(Known::Ended(reply(4))));
-        dedupe.end(1, reply(5).as_deref(), now);
-        assert_eq!(begin(&mut dedupe, 1, now), Some(Known::Ended(reply(4))));
+        let mut memory = memory();
+        assert_eq!(memory.find(&1, now), None);
+        memory.push(1, reply(4).as_deref(), now);
+        assert_eq!(memory.find(&1, now), Some(reply(4)));
+        memory.push(2, None, now);
+        assert_eq!(memory.find(&2, now), Some(None));
     }
 
     #[test]
-    fn forgets_the_oldest_of_too_many_and_never_one_in_progress() {
+    fn forgets_the_oldest_of_too_many() {
         let now = Instant::now();
-        let mut dedupe = dedupe();
-        assert_eq!(begin(&mut dedupe, 0, now), None);
+        let mut memory = memory();
         for key in 1..=5 {
-            assert_eq!(begin(&mut dedupe, key, now), None);
-            dedupe.end(key, None, now);
+            memory.push(key, None, now);
         }
-        assert_eq!(begin(&mut dedupe, 0, now), Some(Known::InProgress));
         for key in 3..=5 {
-            assert_eq!(begin(&mut dedupe, key, now), Some(Known::Ended(None)));
+            assert_eq!(memory.find(&key, now), Some(None));
         }
-        assert_eq!(begin(&mut dedupe, 2, now), None);
+        assert_eq!(memory.find(&2, now), None);
     }
 
     #[test]
     fn forgets_what_is_old() {
         let now = Instant::now();
-        let mut dedupe = dedupe();
-        assert_eq!(begin(&mut dedupe, 1, now), None);
-        dedupe.end(1, None, now);
+        let mut memory = memory();
+        memory.push(1, None, now);
         let kept = now + Duration::from_secs(60);
-        assert_eq!(begin(&mut dedupe, 1, kept), Some(Known::Ended(None)));
-        assert_eq!(begin(&mut dedupe, 1, kept + Duration::from_nanos(1)), None);
-    }
-
-    #[derive(Default)]
-    struct Model {
-        live: Vec<u32>,
-        /// All that ever ended; without the key, those that were to be forgotten.
-        ended: Vec<(Option<u32>, Vec<u8>)>,
+        assert_eq!(memory.find(&1, kept), Some(None));
+        assert_eq!(memory.find(&1, kept + Duration::from_nanos(1)), None);
     }
 
     proptest! {
         #[test]
         fn remembers_at_least_the_last_half_and_stays_within_its_bounds(
-            steps in prop::collection::vec((0..4_u8, 0..12_u32, 0..6_usize), 1..300),
+            steps in prop::collection::vec((0..3_u8, 0..12_u32, 0..6_usize), 1..300),
         ) {
             let now = Instant::now();
-            let (mut dedupe, mut model) = (dedupe(), Model::default());
+            let mut memory = memory();
+            // All that ever ended; without the key, those that were to be forgotten.
+            let mut model: Vec<(Option<u32>, Vec<u8>)> = Vec::new();
             for (step, key, length) in steps {
-                match step {
-                    0 | 1 => {
-                        let last = model.ended.iter().rposition(|(ended, _)| *ended == Some(key));
-                        match begin(&mut dedupe, key, now) {
-                            Some(Known::InProgress) => prop_assert!(model.live.contains(&key)),
-                            Some(Known::Ended(reply)) => {
-                                let last = last.map(|last| model.ended[last].1.clone());
-                                prop_assert_eq!(reply, last);
-                            }
-                            None => {
-                                let bytes = |at: usize| {
-                                    model.ended[at..].iter().map(|(_, reply)| reply.len()).sum::<usize>()
-                                };
-                                let due = last.is_none_or(|at| {
-                                    model.ended.len() - at > 2 || bytes(at) > 5
-                                });
-                                prop_assert!(due, "it was forgotten too soon");
-                                model.live.push(key);
-                            }
-                        }
-                    }
-                    2 => {
-                        let value = vec![length as u8; length];
-                        dedupe.end(key, Some(&value), now);
-                        if let Some(at) = model.live.iter().position(|live| *live == key) {
-                            model.live.remove(at);
-                            model.ended.push((Some(key), value));
-                        }
-                    }
-                    _ => {
-                        dedupe.forget(|other| other % 4 == key % 4);
-                        model.live.retain(|other| other % 4 != key % 4);
-                        for (other, _) in &mut model.ended {
-                            other.take_if(|other| *other % 4 == key % 4);
-                        }
+                if step == 2 {
+                    memory.forget_all(|other| other % 4 == key % 4);
+                    for (other, _) in &mut model {
+                        other.take_if(|other| *other % 4 == key % 4);
                     }
                 }
-                let both = [&dedupe.young, &dedupe.old];
+                let last = model.iter().rposition(|(ended, _)| *ended == Some(key));
+                match memory.find(&key, now) {
+                    Some(reply) => {
+                        let last = last.map(|last| model[last].1.clone());
+                        prop_assert_eq!(reply, last);
+                    }
+                    None => {
+                        let bytes = |at: usize| {
+                            model[at..].iter().map(|(_, reply)| reply.len()).sum::<usize>()
+                        };
+                        let due = last.is_none_or(|at| model.len() - at > 2 || bytes(at) > 5);
+                        prop_assert!(due, "it was forgotten too soon");
+                        let value = vec![length as u8; length];
+                        memory.push(key, Some(&value), now);
+                        model.push((Some(key), value));
+                    }
+                }
+                let both = [&memory.young, &memory.old];
                 prop_assert!(both.iter().map(|one| one.ended.len()).sum::<usize>() <= 4);
                 prop_assert!(both.iter().map(|one| one.replies.len()).sum::<usize>() <= 10);
-                prop_assert_eq!(dedupe.all_in_progress().count(), model.live.len());
             }
         }
     }

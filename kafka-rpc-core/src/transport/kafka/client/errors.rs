@@ -42,6 +42,7 @@ pub(in crate::transport::kafka) const fn kind(code: RDKafkaErrorCode) -> Transpo
         | Code::CoordinatorNotAvailable
         | Code::CoordinatorLoadInProgress
         | Code::NotCoordinator
+        | Code::WaitingForCoordinator
         | Code::NetworkException
         | Code::Resolve => Kind::Unavailable,
         _ => Kind::Other,

@@ -9,10 +9,11 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
-use crate::transport::kafka::client::errors;
+use crate::transport::kafka::client::{errors, lines};
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::{TransportError, TransportErrorKind};
 use crate::util::sync::lock;
+use crate::util::throttle;
 
 /// Why an operation of a client got no further, as far as the client's own events tell.
 ///
@@ -88,18 +89,29 @@ impl Events {
 
 impl ClientContext for Events {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // Who sets `debug` wants each of these lines.
+        let suppressed = if matches!(level, RDKafkaLogLevel::Debug) {
+            Some(0)
+        } else {
+            let cause = lines::cause(message);
+            let brokers = self.0.settings.brokers();
+            throttle::pass(format_args!("{brokers}: {facility}: {cause}"))
+        };
+        let Some(suppressed) = suppressed else {
+            return;
+        };
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
             | RDKafkaLogLevel::Critical
             | RDKafkaLogLevel::Error => {
-                tracing::error!(target: "kafka_rpc::librdkafka", facility, "{message}");
+                tracing::error!(target: "kafka_rpc::librdkafka", facility, suppressed, "{message}");
             }
             RDKafkaLogLevel::Warning => {
-                tracing::warn!(target: "kafka_rpc::librdkafka", facility, "{message}");
+                tracing::warn!(target: "kafka_rpc::librdkafka", facility, suppressed, "{message}");
             }
             RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-                tracing::info!(target: "kafka_rpc::librdkafka", facility, "{message}");
+                tracing::info!(target: "kafka_rpc::librdkafka", facility, suppressed, "{message}");
             }
             RDKafkaLogLevel::Debug => {
                 tracing::debug!(target: "kafka_rpc::librdkafka", facility, "{message}");

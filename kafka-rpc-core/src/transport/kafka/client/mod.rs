@@ -5,3 +5,4 @@ pub(super) mod clock;
 pub(super) mod errors;
 pub(super) mod events;
 pub(super) mod latch;
+pub(super) mod lines;

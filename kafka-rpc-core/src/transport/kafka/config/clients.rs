@@ -21,6 +21,13 @@ const POLL_MARGIN: Duration = Duration::from_secs(60);
 /// The longest time without polling where a revocation doesn't need more: librdkafka's default.
 const POLL_INTERVAL: Duration = Duration::from_secs(300);
 
+/// The name by which a group knows a static member. A group takes two members of one name for one, also
+/// if they have subscribed to different topics, and gives the second what the first had. So the topic
+/// is part of it, and its length, which tells where the topic begins.
+pub(in crate::transport::kafka) fn instance_id(instance: &str, topic: &str) -> String {
+    format!("{instance}.{topic}.{}", topic.len())
+}
+
 /// What a [`Kafka`](crate::transport::kafka::Kafka) holds, shared by all clients that are made of it.
 #[derive(Clone)]
 pub(in crate::transport::kafka) struct Settings {
@@ -113,7 +120,7 @@ impl Settings {
         let mut config = self.any_member();
         config.set("group.id", &options.group);
         if let Some(instance) = &options.instance {
-            config.set("group.instance.id", instance);
+            config.set("group.instance.id", instance_id(instance, &options.topic));
         }
         let needed = options.revoke_patience.saturating_add(POLL_MARGIN);
         match config.get("max.poll.interval.ms") {

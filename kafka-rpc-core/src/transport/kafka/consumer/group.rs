@@ -1,13 +1,14 @@
 //! A member of a consumer group: reads what it is assigned, commits what is done, and lets go of
 //! what is taken away when those who work on it have finished.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 
 use crate::transport::kafka::admin::topics;
@@ -17,8 +18,10 @@ use crate::transport::kafka::client::events::Events;
 use crate::transport::kafka::client::latch::Latch;
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::consumer::burst::Flow;
-use crate::transport::kafka::consumer::rebalance::{Context, commit, number};
-use crate::transport::kafka::consumer::watchdog::Turn;
+use crate::transport::kafka::consumer::offsets::Offsets;
+use crate::transport::kafka::consumer::rebalance::{Context, number};
+use crate::transport::kafka::consumer::watchdog::PollLease;
+use crate::transport::kafka::consumer::{commit, leave};
 use crate::transport::kafka::ffi;
 use crate::transport::kafka::ffi::Polled;
 use crate::transport::{
@@ -26,6 +29,7 @@ use crate::transport::{
     Work,
 };
 use crate::util::sync::lock;
+use crate::util::throttle;
 
 /// How long one poll waits: how soon the thread sees that it is to leave or to commit.
 const ROUND: Duration = Duration::from_millis(100);
@@ -36,11 +40,15 @@ const TORN_ROUND: Duration = Duration::from_millis(1);
 /// The same while paused, so that a resumption is seen soon.
 const PAUSED_ROUND: Duration = Duration::from_millis(5);
 
-/// The same while leaving.
-const LEAVING_ROUND: Duration = Duration::from_millis(2);
-
 /// The time between two commits.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long after a rebalance it tells nothing that no record is there: librdkafka stops all partitions
+/// for it, and may take a second to read on.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
+/// The pause between two attempts to get partitions of the right topic.
+const REJOIN_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long a member that was dropped tries to leave properly.
 const DROP_PATIENCE: Duration = Duration::from_secs(30);
@@ -59,14 +67,18 @@ pub(in crate::transport::kafka) fn join(
             events: Events::new(&settings),
             options,
             sink,
-            owned: Mutex::default(),
+            offsets: Mutex::default(),
+            assigned: Mutex::default(),
+            misassigned: AtomicBool::new(false),
+            rebalanced: AtomicBool::new(false),
             records: OnceLock::new(),
+            commits: OnceLock::new(),
             paused: AtomicBool::new(false),
             leave_by: Mutex::default(),
             leaving: Latch::default(),
             left: Latch::default(),
             poller: Mutex::default(),
-            turn: Turn::default(),
+            lease: PollLease::default(),
         });
         let second = Arc::clone(&shared);
         let started = subscribe(&settings, &shared).and_then(|poller| {
@@ -95,9 +107,10 @@ fn subscribe(settings: &Settings, shared: &Arc<Shared>) -> Result<Poller, Transp
         .member(&shared.options)?
         .create_with_context(Context(Arc::clone(shared)))
         .map_err(|error| errors::from_creation(&error))?;
-    let poller = Poller::new(consumer);
-    // Before the first assignment, which is heard of by polling. It is set once.
+    let poller = Poller::new(consumer, &shared.options.topic);
+    // Before the first assignment, which is heard of by polling. They are set once.
     let _ = shared.records.set(Arc::downgrade(poller.inbox.queue()));
+    let _ = shared.commits.set(Arc::downgrade(&poller.commits));
     poller
         .consumer
         .subscribe(&[&shared.options.topic])
@@ -112,8 +125,15 @@ pub(in crate::transport::kafka) struct Shared {
     pub(in crate::transport::kafka) sink: Arc<dyn GroupSink>,
     /// Where the records of assigned partitions are to come.
     pub(in crate::transport::kafka) records: OnceLock<Weak<ffi::Queue>>,
-    /// The partitions that are the member's, each with what is to be committed for it.
-    pub(in crate::transport::kafka) owned: Mutex<BTreeMap<i32, Option<i64>>>,
+    pub(in crate::transport::kafka) commits: OnceLock<Weak<ffi::Commits>>,
+    /// The partitions that are the member's, as the sink was told.
+    pub(in crate::transport::kafka) offsets: Mutex<Offsets>,
+    /// The partitions that librdkafka was given.
+    pub(in crate::transport::kafka) assigned: Mutex<BTreeSet<i32>>,
+    /// The group has assigned partitions of another topic.
+    pub(in crate::transport::kafka) misassigned: AtomicBool,
+    /// There was a rebalance since the poller last looked.
+    pub(in crate::transport::kafka) rebalanced: AtomicBool,
     /// No records are wanted. Librdkafka isn't told: it drops an order to pause or to resume that
     /// another one overtakes, and every rebalance gives some. It reads on until its queue is full,
     /// and what is in there waits.
@@ -121,9 +141,9 @@ pub(in crate::transport::kafka) struct Shared {
     leave_by: Mutex<Option<Instant>>,
     leaving: Latch,
     left: Latch,
-    /// Held by the thread that polls, whose turn it is; empty at the end.
+    /// Held by the thread that polls, which has the lease; empty at the end.
     poller: Mutex<Option<Poller>>,
-    turn: Turn,
+    lease: PollLease,
 }
 
 impl Shared {
@@ -140,6 +160,29 @@ impl Shared {
         })
     }
 
+    /// These partitions of the member's topic.
+    pub(in crate::transport::kafka) fn list(&self, partitions: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&self.options.topic, *partition);
+        }
+        list
+    }
+
+    /// The same with offsets.
+    pub(in crate::transport::kafka) fn list_at(
+        &self,
+        offsets: &[(i32, i64)],
+    ) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (partition, next) in offsets {
+            // It fails only for offsets below zero, which no record has.
+            let next = Offset::Offset(*next);
+            drop(list.add_partition_offset(&self.options.topic, *partition, next));
+        }
+        list
+    }
+
     pub(in crate::transport::kafka) fn trouble(&self, error: &KafkaError) {
         let doing = format!(
             "in the group {} on {}",
@@ -153,41 +196,49 @@ impl Shared {
 
 impl Shared {
     /// The life of one of the member's two threads, of which one polls.
-    fn live(&self, mut polls: bool) {
-        while polls || self.turn.wait() {
+    fn live(&self, polls: bool) {
+        let poll = || {
             let mut poller = lock(&self.poller);
-            let Some((work, alone)) = poller.as_mut().and_then(|poller| poller.next(self)) else {
+            let work = poller.as_mut().and_then(|poller| poller.next(self));
+            if work.is_none() {
                 // The consumer's teardown waits for its commits, and blocks as long as the group's
                 // coordinator can't be reached.
                 drop(poller.take());
-                drop(poller);
-                self.turn.end();
-                return self.left.open();
-            };
-            drop(poller);
-            let step = self.turn.begin();
-            work.run(alone);
-            polls = self.turn.finish(step);
+            }
+            work
+        };
+        if self
+            .lease
+            .share(polls, poll, |(work, alone)| work.run(alone))
+        {
+            self.left.open();
         }
     }
 }
 
 /// The member's consumer, and what is to be done besides reading.
 struct Poller {
-    // Dropped before the consumer.
+    // Both are dropped before the consumer.
     inbox: ffi::Inbox,
+    commits: Arc<ffi::Commits>,
     consumer: BaseConsumer<Context>,
     flow: Flow,
     committed: Instant,
+    /// Until when it may be that records wait unseen.
+    catches_up: Option<Instant>,
+    rejoined: Option<Instant>,
 }
 
 impl Poller {
-    fn new(consumer: BaseConsumer<Context>) -> Self {
+    fn new(consumer: BaseConsumer<Context>, topic: &str) -> Self {
         Self {
-            inbox: ffi::Inbox::new(&consumer),
+            inbox: ffi::Inbox::new(&consumer, topic),
+            commits: Arc::new(ffi::Commits::new(consumer.client())),
             consumer,
             flow: Flow::default(),
             committed: Instant::now(),
+            catches_up: None,
+            rejoined: None,
         }
     }
 
@@ -199,12 +250,14 @@ impl Poller {
             if self.inbox.is_handed_on() {
                 if shared.leaving.is_open() {
                     shared.sink.flush();
-                    self.leave(shared);
+                    let by = *lock(&shared.leave_by);
+                    leave::leave(&self.consumer, shared, by);
                     return None;
                 }
                 if self.committed.elapsed() >= COMMIT_INTERVAL {
                     self.committed = Instant::now();
-                    commit(&self.consumer, shared, None);
+                    commit::begin(&self.consumer, shared);
+                    self.rejoin(shared);
                 }
             }
             // Without waiting first: only so can it be told that nothing is there.
@@ -215,11 +268,14 @@ impl Poller {
             if matches!(polled, Polled::Nothing) {
                 self.flow.end(Instant::now);
                 shared.sink.flush();
-                shared.sink.idle();
+                if self.has_caught_up(shared) {
+                    shared.sink.idle();
+                }
                 polled = self.poll(shared, ROUND);
             }
             match polled {
                 Polled::Nothing | Polled::Record(None) => {}
+                Polled::Foreign => shared.misassigned.store(true, Ordering::Release),
                 Polled::Record(Some(work)) => {
                     let alone = self.flow.is_single(Instant::now) && self.inbox.is_empty();
                     return Some((work, alone));
@@ -241,26 +297,46 @@ impl Poller {
         };
         // What librdkafka gave out is handed on even so.
         if shared.paused.load(Ordering::Acquire) && self.inbox.is_handed_on() {
-            return ffi::poll_events(&self.consumer, wait.min(PAUSED_ROUND), hand_on);
+            let wait = wait.min(PAUSED_ROUND);
+            return self.inbox.poll_events(&self.consumer, wait, hand_on);
         }
         self.inbox.poll(&self.consumer, wait, hand_on)
     }
 
-    /// Gives everything up and leaves, while the group's coordinator can still be told.
-    fn leave(&self, shared: &Shared) {
-        // A static member keeps its partitions for its return: closing the consumer gives them up
-        // without a word to the group.
-        if shared.options.instance.is_some() {
+    /// Whether what is there to read has most likely been fetched since the last rebalance.
+    fn has_caught_up(&mut self, shared: &Shared) -> bool {
+        if shared.rebalanced.load(Ordering::Acquire) {
+            shared.rebalanced.store(false, Ordering::Release);
+            self.catches_up = Instant::now().checked_add(CATCH_UP);
+        }
+        self.catches_up = self.catches_up.filter(|until| Instant::now() < *until);
+        self.catches_up.is_none()
+    }
+
+    /// Joins the group anew where it has assigned another topic's partitions, as it does to a static
+    /// member that was there before with another subscription. That isn't asked for anew until it has
+    /// left, whatever it subscribes to.
+    fn rejoin(&mut self, shared: &Shared) {
+        let lately = |at: Instant| at.elapsed() < REJOIN_PAUSE;
+        if !shared.misassigned.load(Ordering::Acquire) || self.rejoined.is_some_and(lately) {
             return;
         }
+        shared.misassigned.store(false, Ordering::Release);
+        self.rejoined = Some(Instant::now());
+        let GroupOptions { group, topic, .. } = &shared.options;
+        if let Some(suppressed) = throttle::pass(format_args!("foreign topic: {group}/{topic}")) {
+            tracing::warn!(
+                target: "kafka_rpc::librdkafka",
+                group,
+                topic,
+                suppressed,
+                "the group assigned partitions of another topic, which are left alone; the member joins \
+                 it anew"
+            );
+        }
         self.consumer.unsubscribe();
-        // Unsubscribing revokes what is owned, which is heard of by polling, and then tells the
-        // group. Closing the consumer before that is done would cancel it, and the others would
-        // have to wait until this member is given up for dead. Records that are still on their way
-        // aren't handed on: they are the next owner's.
-        let by = *lock(&shared.leave_by);
-        while ffi::is_member(self.consumer.client()) && by.is_none_or(|by| Instant::now() < by) {
-            drop(self.consumer.poll(LEAVING_ROUND));
+        if let Err(error) = self.consumer.subscribe(&[&shared.options.topic]) {
+            shared.trouble(&error);
         }
     }
 }
@@ -268,10 +344,9 @@ impl Poller {
 /// Another member has taken this one's name: the group won't hear of it again.
 fn give_up(shared: &Shared, error: &KafkaError) {
     shared.sink.flush();
-    let lost: Vec<u32> = std::mem::take(&mut *lock(&shared.owned))
-        .into_keys()
-        .map(number)
-        .collect();
+    let lost = lock(&shared.offsets).all();
+    lock(&shared.offsets).disown(&lost);
+    let lost: Vec<u32> = lost.into_iter().map(number).collect();
     if !lost.is_empty() {
         shared.sink.lost(&lost);
     }
@@ -288,10 +363,8 @@ struct Member(Arc<Shared>);
 
 impl Membership for Member {
     fn commit(&self, partition: u32, next: i64) {
-        if let Ok(partition) = i32::try_from(partition)
-            && let Some(noted) = lock(&self.0.owned).get_mut(&partition)
-        {
-            *noted = (*noted).max(Some(next));
+        if let Ok(partition) = i32::try_from(partition) {
+            lock(&self.0.offsets).note(partition, next);
         }
     }
 

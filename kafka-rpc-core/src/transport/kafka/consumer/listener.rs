@@ -127,7 +127,7 @@ impl Reader {
             ));
         }
         let mut reader = Self {
-            inbox: Inbox::new(&consumer),
+            inbox: Inbox::new(&consumer, topic),
             failed: None,
             consumer,
             events,
@@ -207,7 +207,8 @@ impl Reader {
             sink.record(record);
         });
         match polled {
-            Polled::Nothing => Ok(Found::Nothing),
+            // It assigns its own topic, and nobody else assigns it anything.
+            Polled::Nothing | Polled::Foreign => Ok(Found::Nothing),
             // There may be nothing to read at the moment.
             Polled::Record(()) | Polled::Error(KafkaError::PartitionEOF(_)) => {
                 self.settled = true;

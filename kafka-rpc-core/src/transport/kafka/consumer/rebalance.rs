@@ -1,18 +1,26 @@
-//! What happens to a member's partitions: hears of rebalances on the thread that polls, and hands
-//! commits to librdkafka.
+//! What happens to a member's partitions: hears of rebalances on the thread that polls, and answers
+//! them.
+//!
+//! The group may give a member partitions of a topic that it hasn't subscribed to: a static member
+//! that comes back gets what it had, whatever it subscribes to now. So topic names are compared, and
+//! the answer names what is assigned here and nothing else: librdkafka takes one that names more for
+//! none, and the group waits for another.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, TopicPartitionList};
 
 use crate::transport::kafka::admin::topics;
 use crate::transport::kafka::client::latch::Latch;
+use crate::transport::kafka::consumer::commit;
 use crate::transport::kafka::consumer::group::Shared;
 use crate::transport::{Assigned, Release};
 use crate::util::sync::lock;
@@ -20,47 +28,33 @@ use crate::util::sync::lock;
 /// How long an assignment waits for the end offsets of the new partitions.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Commits what is noted, without waiting: for `only` these partitions, which are then no longer
-/// owned, or for all.
-///
-/// librdkafka doesn't give partitions up, or close a consumer, before the commits that were handed
-/// to it earlier are answered; so nothing has to wait here either.
-pub(in crate::transport::kafka) fn commit(
-    consumer: &BaseConsumer<Context>,
-    shared: &Shared,
-    only: Option<&[i32]>,
-) {
-    let mut list = TopicPartitionList::new();
-    {
-        let mut owned = lock(&shared.owned);
-        let noted: Vec<(i32, i64)> = match only {
-            None => owned
-                .iter_mut()
-                .filter_map(|(partition, next)| Some((*partition, next.take()?)))
-                .collect(),
-            Some(only) => only
-                .iter()
-                .filter_map(|partition| Some((*partition, owned.remove(partition)??)))
-                .collect(),
-        };
-        for (partition, next) in noted {
-            // It fails only for offsets below zero, which no record has.
-            drop(list.add_partition_offset(&shared.options.topic, partition, Offset::Offset(next)));
-        }
-    }
-    if list.count() > 0
-        && let Err(error) = consumer.commit(&list, CommitMode::Async)
-    {
-        shared.trouble(&error);
-    }
-}
+/// How long a revocation waits for its commit, while every partition of the member stands still.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause before a commit that failed is tried again.
+const COMMIT_PAUSE: Duration = Duration::from_millis(20);
 
 pub(in crate::transport::kafka) fn number(partition: i32) -> u32 {
     u32::try_from(partition).unwrap_or(0)
 }
 
-fn partitions(list: &TopicPartitionList) -> Vec<i32> {
-    list.elements().iter().map(|one| one.partition()).collect()
+/// The partitions of a list that are of this topic, and how many are of another.
+fn of_topic(list: &TopicPartitionList, topic: &str) -> (Vec<i32>, usize) {
+    let elements = list.elements();
+    let own = elements.iter().filter(|one| one.topic() == topic);
+    let own: Vec<i32> = own.map(|one| one.partition()).collect();
+    let foreign = elements.len() - own.len();
+    (own, foreign)
+}
+
+/// Gives a release to someone, and says what opens when it is dropped.
+pub(in crate::transport::kafka) fn release() -> (Release, Arc<Latch>) {
+    let released = Arc::new(Latch::default());
+    let release = Release::new({
+        let released = Arc::clone(&released);
+        move || released.open()
+    });
+    (release, released)
 }
 
 /// The context of a member's consumer: hears of rebalances, on the thread that polls.
@@ -69,25 +63,38 @@ pub(in crate::transport::kafka) struct Context(pub(in crate::transport::kafka) A
 impl Context {
     fn assigned(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let shared = &*self.0;
-        let new = partitions(list);
-        if new.is_empty() {
-            return;
+        let (mut new, foreign) = of_topic(list, &shared.options.topic);
+        if foreign > 0 {
+            shared.misassigned.store(true, Ordering::Release);
         }
-        if let Some(records) = shared.records.get().and_then(Weak::upgrade) {
-            for partition in &new {
-                records.adopt(consumer.client(), &shared.options.topic, *partition);
+        // To assign one twice is an error.
+        new.retain(|partition| !lock(&shared.assigned).contains(partition));
+        if !new.is_empty() {
+            if let Some(records) = shared.records.get().and_then(Weak::upgrade) {
+                for partition in &new {
+                    records.adopt(consumer.client(), &shared.options.topic, *partition);
+                }
             }
+            let ends = self.ends(consumer, &new);
+            lock(&shared.offsets).own(&new);
+            let assigned: Vec<Assigned> = new
+                .iter()
+                .map(|partition| Assigned {
+                    partition: number(*partition),
+                    end: ends.get(partition).copied(),
+                })
+                .collect();
+            shared.sink.assigned(&assigned);
         }
-        let ends = self.ends(consumer, &new);
-        lock(&shared.owned).extend(new.iter().map(|partition| (*partition, None)));
-        let assigned: Vec<Assigned> = new
-            .iter()
-            .map(|partition| Assigned {
-                partition: number(*partition),
-                end: ends.get(partition).copied(),
-            })
-            .collect();
-        shared.sink.assigned(&assigned);
+        let list = shared.list(&new);
+        let answered = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_assign(&list),
+            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(&list),
+        };
+        match answered {
+            Ok(()) => lock(&shared.assigned).extend(new),
+            Err(error) => shared.trouble(&error),
+        }
     }
 
     /// The end offsets of these partitions, as far as they can be read in time.
@@ -101,26 +108,38 @@ impl Context {
 
     fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let shared = &*self.0;
-        let gone: Vec<i32> = {
-            let owned = lock(&shared.owned);
-            partitions(list)
-                .into_iter()
-                .filter(|partition| owned.contains_key(partition))
-                .collect()
+        let (listed, _) = of_topic(list, &shared.options.topic);
+        let gone = lock(&shared.offsets).owned(&listed);
+        self.give_up(consumer, &gone);
+        // What is committed after this would count against the next owner.
+        lock(&shared.offsets).disown(&listed);
+        let mut assigned = lock(&shared.assigned);
+        let have: Vec<i32> = listed
+            .into_iter()
+            .filter(|one| assigned.remove(one))
+            .collect();
+        drop(assigned);
+        let answered = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(&shared.list(&have)),
+            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
         };
+        if let Err(error) = answered {
+            shared.trouble(&error);
+        }
+    }
+
+    /// Tells the sink that partitions go, and commits what it has done of them.
+    fn give_up(&self, consumer: &BaseConsumer<Self>, gone: &[i32]) {
+        let shared = &*self.0;
         if gone.is_empty() {
             return;
         }
         let numbers: Vec<u32> = gone.iter().copied().map(number).collect();
         if consumer.assignment_lost() {
-            lock(&shared.owned).retain(|partition, _| !gone.contains(partition));
+            lock(&shared.offsets).disown(gone);
             return shared.sink.lost(&numbers);
         }
-        let released = Arc::new(Latch::default());
-        let release = Release::new({
-            let released = Arc::clone(&released);
-            move || released.open()
-        });
+        let (release, released) = release();
         shared.sink.revoked(&numbers, release);
         if !released.wait(shared.revoke_patience()) {
             tracing::warn!(
@@ -129,33 +148,35 @@ impl Context {
                 "revoked partitions were not released in time"
             );
         }
-        commit(consumer, shared, Some(&gone));
+        // A commit that is refused in a rebalance may be taken when that is over, or be refused for
+        // good, since the partitions are lost.
+        let until = Instant::now() + COMMIT_PATIENCE;
+        let committed = commit::acknowledged(consumer, shared, gone, until, || {
+            std::thread::sleep(COMMIT_PAUSE);
+            !consumer.assignment_lost()
+        });
+        if !committed {
+            tracing::warn!(
+                target: "kafka_rpc::librdkafka",
+                partitions = ?numbers,
+                "what was done of revoked partitions can't be committed; another server may run \
+                 it again"
+            );
+        }
     }
 }
 
 impl ConsumerContext for Context {
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(list) => self.assigned(consumer, list),
-            Rebalance::Revoke(list) => self.revoked(consumer, list),
-            Rebalance::Error(error) => self.0.trouble(error),
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let Err(error) = result else {
-            return self.0.events.forget();
-        };
-        self.0.trouble(&error);
-        // Noted again, for the next commit, unless more is noted by now.
-        let mut owned = lock(&self.0.owned);
-        for one in offsets.elements() {
-            if let Offset::Offset(next) = one.offset()
-                && let Some(noted) = owned.get_mut(&one.partition())
-            {
-                *noted = (*noted).max(Some(next));
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: Code, list: &mut TopicPartitionList) {
+        match code {
+            Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assigned(consumer, list),
+            Code::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.revoked(consumer, list),
+            code => {
+                self.0.trouble(&KafkaError::Rebalance(code.into()));
+                self.revoked(consumer, list);
             }
         }
+        self.0.rebalanced.store(true, Ordering::Release);
     }
 }
 

@@ -30,7 +30,18 @@ pub(in crate::transport::kafka) struct Failure {
     pub(in crate::transport::kafka) not_persisted: bool,
 }
 
-struct Event(*mut rd_kafka_event_t);
+pub(super) struct Event(*mut rd_kafka_event_t);
+
+impl Event {
+    /// Takes an event that was got from a queue; `None` if there was none.
+    pub(super) fn new(event: *mut rd_kafka_event_t) -> Option<Self> {
+        (!event.is_null()).then_some(Self(event))
+    }
+
+    pub(super) const fn ptr(&self) -> *mut rd_kafka_event_t {
+        self.0
+    }
+}
 
 impl Drop for Event {
     fn drop(&mut self) {
@@ -47,10 +58,9 @@ pub(super) fn hear<C: ClientContext>(
     mut report: impl FnMut(Report),
 ) -> bool {
     // SAFETY: the queue is ours.
-    let event = Event(unsafe { rd_kafka_queue_poll(queue.ptr(), 0) });
-    if event.0.is_null() {
+    let Some(event) = Event::new(unsafe { rd_kafka_queue_poll(queue.ptr(), 0) }) else {
         return false;
-    }
+    };
     // SAFETY: the event is alive until the end of this function, and so is what is got from it. Which
     // functions may be called for it follows from its type; texts end with a zero byte.
     unsafe {

@@ -1,6 +1,7 @@
 //! The only unsafe code: what librdkafka offers and its safe wrapper doesn't.
 #![allow(unsafe_code)]
 
+mod commits;
 mod delivery_event;
 mod producer;
 mod queue;
@@ -17,10 +18,11 @@ use rdkafka::bindings::{
 use rdkafka::client::Client;
 use rdkafka::message::BorrowedMessage;
 
+pub(super) use commits::Commits;
 pub(super) use delivery_event::{Failure, Report};
 pub(super) use producer::Sender;
 pub(super) use queue::{Alerted, Queue};
-pub(super) use record_queue::{Inbox, Polled, poll_events};
+pub(super) use record_queue::{Inbox, Polled};
 pub(super) use scheduling::patiently;
 
 /// Whether a record whose delivery ended with an error is certainly not in the log.

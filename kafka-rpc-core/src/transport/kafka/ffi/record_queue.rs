@@ -5,7 +5,7 @@
 //! events, which the wrapper goes on handling.
 
 use std::collections::VecDeque;
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use std::{ptr, slice};
@@ -15,6 +15,7 @@ use rdkafka::bindings::{
     rd_kafka_consume_batch_queue, rd_kafka_header_cnt, rd_kafka_header_get_all,
     rd_kafka_message_destroy, rd_kafka_message_headers, rd_kafka_message_t,
     rd_kafka_message_timestamp, rd_kafka_resp_err_t, rd_kafka_timestamp_type_t,
+    rd_kafka_topic_name,
 };
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -27,8 +28,9 @@ use crate::transport::{Headers, Incoming};
 /// So many records are taken at a time at most.
 const BATCH: usize = 128;
 
-/// What a consumer has read. To be dropped before the consumer.
+/// What a consumer has read of one topic. To be dropped before the consumer.
 pub(in crate::transport::kafka) struct Inbox {
+    topic: CString,
     alerts: Vec<Alert>,
     taken: VecDeque<Message>,
     /// The queue was empty after what was taken last.
@@ -42,12 +44,19 @@ pub(in crate::transport::kafka) struct Inbox {
 pub(in crate::transport::kafka) enum Polled<T> {
     Nothing,
     Record(T),
+    /// A record of another topic, which wasn't handed on.
+    Foreign,
     Error(KafkaError),
 }
 
 impl Inbox {
-    pub(in crate::transport::kafka) fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Self {
+    /// Names with a zero byte are refused where topics are checked; nothing is read of such a one.
+    pub(in crate::transport::kafka) fn new<C: ConsumerContext>(
+        consumer: &BaseConsumer<C>,
+        topic: &str,
+    ) -> Self {
         let inbox = Self {
+            topic: CString::new(topic).unwrap_or_default(),
             alerts: Vec::new(),
             taken: VecDeque::with_capacity(BATCH),
             drained: false,
@@ -118,7 +127,7 @@ impl Inbox {
             while !self.events.is_empty() {
                 match consumer.poll(Duration::ZERO) {
                     None => {}
-                    Some(event) => return other(event, visit),
+                    Some(event) => return other(event, &self.topic, visit),
                 }
             }
             self.drained = take(&self.queue, wait, &mut self.taken);
@@ -128,21 +137,22 @@ impl Inbox {
         };
         match error(message.get(), consumer.client()) {
             Some(error) => Polled::Error(error),
-            None => Polled::Record(show(message.get(), visit)),
+            None => hand_on(message.get(), &self.topic, visit),
         }
     }
-}
 
-/// Has a consumer's events handled, and waits so long for one, but leaves its records where they are.
-/// That the consumer is polled shows its group that it lives.
-pub(in crate::transport::kafka) fn poll_events<C: ConsumerContext, T>(
-    consumer: &BaseConsumer<C>,
-    wait: Duration,
-    visit: impl FnOnce(Incoming<'_>) -> T,
-) -> Polled<T> {
-    match consumer.poll(wait) {
-        None => Polled::Nothing,
-        Some(event) => other(event, visit),
+    /// Has a consumer's events handled, and waits so long for one, but leaves its records where they
+    /// are. That the consumer is polled shows its group that it lives.
+    pub(in crate::transport::kafka) fn poll_events<C: ConsumerContext, T>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        wait: Duration,
+        visit: impl FnOnce(Incoming<'_>) -> T,
+    ) -> Polled<T> {
+        match consumer.poll(wait) {
+            None => Polled::Nothing,
+            Some(event) => other(event, &self.topic, visit),
+        }
     }
 }
 
@@ -150,12 +160,28 @@ pub(in crate::transport::kafka) fn poll_events<C: ConsumerContext, T>(
 /// that wasn't adopted.
 fn other<T>(
     event: KafkaResult<BorrowedMessage<'_>>,
+    topic: &CStr,
     visit: impl FnOnce(Incoming<'_>) -> T,
 ) -> Polled<T> {
     match event {
         Err(error) => Polled::Error(error),
         // SAFETY: the message outlives the visit.
-        Ok(message) => Polled::Record(show(unsafe { &*message.ptr() }, visit)),
+        Ok(message) => hand_on(unsafe { &*message.ptr() }, topic, visit),
+    }
+}
+
+/// Shows a record of this topic, and of no other.
+fn hand_on<T>(
+    message: &rd_kafka_message_t,
+    topic: &CStr,
+    visit: impl FnOnce(Incoming<'_>) -> T,
+) -> Polled<T> {
+    // SAFETY: a record holds its topic, whose name lives as long as it does and ends with a zero byte.
+    let own = unsafe { CStr::from_ptr(rd_kafka_topic_name(message.rkt)) } == topic;
+    if own {
+        Polled::Record(show(message, visit))
+    } else {
+        Polled::Foreign
     }
 }
 

@@ -14,8 +14,8 @@ use crate::transport::kafka::client::clock::SystemClock;
 use crate::transport::kafka::client::errors;
 use crate::transport::kafka::client::events::Events;
 use crate::transport::kafka::ffi;
-use crate::transport::kafka::producer::inflight::{Lot, Refused, Windows};
-use crate::transport::kafka::producer::wakeup::{Lull, Reports};
+use crate::transport::kafka::producer::inflight::{Batch, InFlight, Refused};
+use crate::transport::kafka::producer::wakeup::{IdleTracker, Wakeup};
 use crate::transport::{
     Clock as _, Delivery, DeliverySink, Duplicates, MAX_TOKEN, Record, TransportError,
     TransportErrorKind,
@@ -38,8 +38,8 @@ pub(in crate::transport::kafka) struct Shared {
     pub(in crate::transport::kafka) events: Events,
     pub(in crate::transport::kafka) duplicates: Duplicates,
     pub(in crate::transport::kafka) sink: Arc<dyn DeliverySink>,
-    pub(in crate::transport::kafka) reports: Arc<Reports>,
-    pub(in crate::transport::kafka) windows: Windows,
+    pub(in crate::transport::kafka) reports: Arc<Wakeup>,
+    pub(in crate::transport::kafka) windows: InFlight,
     /// What travelled with the records that were reported to be in the log, and not yet told.
     pub(in crate::transport::kafka) batch: Mutex<Vec<u64>>,
     /// The client, until the handle is closed. Clients refer to this, and this to them: the thread
@@ -60,17 +60,17 @@ impl Shared {
     pub(in crate::transport::kafka) fn hear(
         &self,
         sender: &ffi::Sender<Deliveries>,
-        lull: &mut Lull,
+        idle: &mut IdleTracker,
     ) {
-        self.reports.attend();
+        self.reports.begin_round();
         // Whoever held records back may be held up itself.
-        if lull.was_held(self.windows.is_held()) {
+        if idle.was_held(self.windows.is_held()) {
             self.unhold();
         }
         while self.look(sender) {}
         self.reports.rest(
-            lull,
-            || self.windows.keep_any(),
+            idle,
+            || self.windows.keeps_any(),
             || self.closed.load(Ordering::Acquire),
         );
     }
@@ -103,7 +103,7 @@ impl Shared {
             }
         };
         self.sink.delivered(token, delivery);
-        self.reports.remove(1);
+        self.reports.on_reported(1);
         self.reported(window, 1);
     }
 
@@ -112,7 +112,7 @@ impl Shared {
         &self,
         sender: Option<&ffi::Sender<Deliveries>>,
         window: u16,
-        lot: &Lot<'_>,
+        lot: &Batch<'_>,
     ) -> Refused {
         let Some(sender) = sender else {
             return lot.records().map(|(_, token)| (token, closed())).collect();
@@ -175,8 +175,16 @@ impl Shared {
     /// Records were reported, which may let others go.
     pub(in crate::transport::kafka) fn reported(&self, window: u16, count: usize) {
         let sender = self.client();
-        let refused = self.windows.reported(window, count, |window, lot| {
+        let refused = self.windows.on_reported(window, count, |window, lot| {
             self.send_all(sender.as_deref(), window, lot)
+        });
+        self.not_taken(refused);
+    }
+
+    /// A record was held, perhaps just after the holding had ended.
+    pub(in crate::transport::kafka) fn let_go(&self, window: u16) {
+        let refused = self.windows.let_go(window, |window, batch| {
+            self.send_all(self.client().as_deref(), window, batch)
         });
         self.not_taken(refused);
     }
@@ -192,8 +200,8 @@ impl Shared {
             .windows
             .unhold(|window, lot| self.send_all(sender.as_deref(), window, lot));
         self.not_taken(refused);
-        if self.windows.keep_any() {
-            self.reports.rouse_if_resting();
+        if self.windows.keeps_any() {
+            self.reports.on_waiting();
         }
     }
 
@@ -209,7 +217,7 @@ impl Shared {
     fn not_taken(&self, failed: Vec<(u64, TransportError)>) {
         for (token, error) in failed {
             self.sink.delivered(token, Delivery::NotPersisted(error));
-            self.reports.remove(1);
+            self.reports.on_reported(1);
         }
     }
 
@@ -228,7 +236,7 @@ impl Shared {
             *one &= MAX_TOKEN;
         }
         self.sink.persisted(&heard);
-        self.reports.remove(heard.len() as u64);
+        self.reports.on_reported(heard.len() as u64);
         // Its memory serves the next batch.
         heard.clear();
         let mut batch = lock(&self.batch);

@@ -14,12 +14,13 @@ use crate::transport::kafka::ffi;
 use crate::transport::kafka::producer::delivery::{
     Connected, Deliveries, Shared, closed, fatal_error, pack,
 };
-use crate::transport::kafka::producer::inflight::{Passed, Windows};
-use crate::transport::kafka::producer::wakeup::Lull;
+use crate::transport::kafka::producer::inflight::{Admission, InFlight};
+use crate::transport::kafka::producer::wakeup::IdleTracker;
 use crate::transport::{
     BoxFuture, DeliverySink, Duplicates, Producer, Record, TransportError, TransportErrorKind,
 };
 use crate::util::sync::lock;
+use crate::util::throttle;
 
 /// How long a first connection may take.
 const WARM_UP: Duration = Duration::from_secs(10);
@@ -58,7 +59,7 @@ fn run(
         duplicates,
         sink,
         reports: Arc::default(),
-        windows: Windows::new(duplicates),
+        windows: InFlight::new(duplicates),
         batch: Mutex::default(),
         slot: RwLock::new(None),
         ended: Mutex::new(None),
@@ -74,12 +75,12 @@ fn run(
     *shared.slot.write().unwrap_or_else(PoisonError::into_inner) = Some(client);
     let handle = KafkaProducer(Arc::clone(&shared));
     let mut made = Instant::now();
-    let mut lull = Lull::default();
+    let mut idle = IdleTracker::default();
     // Where nobody waits any more, the handle is dropped here, and the loop ends at once.
     drop(reply.send(Ok(Arc::new(handle))));
     while let Some(sender) = shared.client() {
         let client = sender.client();
-        shared.hear(&sender, &mut lull);
+        shared.hear(&sender, &mut idle);
         if shared.closed.load(Ordering::Acquire) {
             shared.release_all(&sender);
             // The handle is gone, and with it whoever could take another clone.
@@ -131,11 +132,15 @@ fn warm_up(
 
 /// Puts a new client in the place of one that a fatal error ended.
 fn replace(settings: &Settings, shared: &Arc<Shared>, old: &BaseProducer<Deliveries>) {
-    tracing::warn!(
-        target: "kafka_rpc::librdkafka",
-        error = ?old.client().fatal_error(),
-        "a fatal error ended the producer, which is replaced"
-    );
+    let error = old.client().fatal_error();
+    if let Some(suppressed) = throttle::pass(format_args!("producer: {error:?}")) {
+        tracing::warn!(
+            target: "kafka_rpc::librdkafka",
+            ?error,
+            suppressed,
+            "a fatal error ended the producer, which is replaced"
+        );
+    }
     match connect(settings, shared) {
         Ok(new) => {
             *lock(&shared.ended) = fatal_error(old);
@@ -144,7 +149,12 @@ fn replace(settings: &Settings, shared: &Arc<Shared>, old: &BaseProducer<Deliver
             lock(&shared.ended).take();
         }
         Err(error) => {
-            tracing::warn!(target: "kafka_rpc::librdkafka", %error, "can't replace the producer");
+            if let Some(suppressed) = error.pass_throttle("producer", "replaced") {
+                tracing::warn!(
+                    target: "kafka_rpc::librdkafka", %error, suppressed,
+                    "can't replace the producer"
+                );
+            }
         }
     }
 }
@@ -171,8 +181,8 @@ impl Producer for KafkaProducer {
         // Cloned, since what is heard meanwhile may look for the client, too.
         let sender = shared.client().ok_or_else(closed)?;
         // Counted first: the report may come before `send` returns.
-        shared.reports.add(record.urgent);
-        let passed = shared.windows.pass(
+        shared.reports.on_produce(record.urgent);
+        let passed = shared.windows.admit(
             &record,
             token,
             || {
@@ -181,20 +191,17 @@ impl Producer for KafkaProducer {
             |window| shared.send(&sender, &record, pack(window, record.urgent, token)),
         );
         match passed {
-            Ok(Passed::Sent) => Ok(()),
-            Ok(Passed::Kept) => {
-                shared.reports.rouse_if_resting();
+            Ok(Admission::Sent) => Ok(()),
+            Ok(Admission::Kept) => {
+                shared.reports.on_waiting();
                 Ok(())
             }
-            Ok(Passed::Held(window)) => {
-                // It may have been released just before this record was kept.
-                if !shared.windows.is_held() {
-                    shared.reported(window, 0);
-                }
+            Ok(Admission::Held(window)) => {
+                shared.let_go(window);
                 Ok(())
             }
             Err(error) => {
-                shared.reports.remove(1);
+                shared.reports.on_reported(1);
                 Err(error)
             }
         }
@@ -216,7 +223,7 @@ impl Producer for KafkaProducer {
             return Box::pin(async {});
         }
         let flushed = blocking::start("kafka-rpc-flush", move |reply| {
-            shared.reports.wait(patience);
+            shared.reports.flush(patience);
             drop(reply.send(Ok(())));
         });
         Box::pin(async move {
@@ -230,6 +237,6 @@ impl Producer for KafkaProducer {
 impl Drop for KafkaProducer {
     fn drop(&mut self) {
         self.0.closed.store(true, Ordering::Release);
-        self.0.reports.rouse();
+        self.0.reports.end_any_rest();
     }
 }

@@ -1,7 +1,7 @@
 use crate::transport::kafka::tests::*;
 use crate::transport::{GroupOptions, Membership, TransportErrorKind as Kind};
 
-fn options(topic: &str) -> GroupOptions {
+pub(super) fn options(topic: &str) -> GroupOptions {
     GroupOptions {
         group: format!("{topic}-group"),
         topic: topic.to_owned(),
@@ -10,17 +10,17 @@ fn options(topic: &str) -> GroupOptions {
     }
 }
 
-fn join(bed: &Bed, topic: &str) -> (Arc<dyn Membership>, Heard) {
+pub(super) fn join(bed: &Bed, topic: &str) -> (Arc<dyn Membership>, Heard) {
     join_and(false, bed, topic)
 }
 
-fn join_and(holds: bool, bed: &Bed, topic: &str) -> (Arc<dyn Membership>, Heard) {
+pub(super) fn join_and(holds: bool, bed: &Bed, topic: &str) -> (Arc<dyn Membership>, Heard) {
     let (recorder, heard) = recorder_that(holds);
     let member = block_on(bed.transport.join(options(topic), recorder)).expect("a member");
     (member, heard)
 }
 
-fn leave(member: &dyn Membership) {
+pub(super) fn leave(member: &dyn Membership) {
     let start = Instant::now();
     block_on(member.leave(Duration::from_secs(10)));
     assert!(

@@ -1,6 +1,7 @@
 //! The transport against the embedded cluster, or against a real one where `KAFKA_RPC_BROKERS`
 //! names it. Tests of what the embedded cluster can't do are passed over without a real one.
 
+mod commits;
 mod faults;
 mod group;
 mod listener;

@@ -1,0 +1,89 @@
+//! What a member has beside its state, and what the members of one server share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::flow::Capacity;
+use crate::server::admit::judge::Admission;
+use crate::server::complete::Complete;
+use crate::server::complete::outbox::Backlog;
+use crate::server::observe::stats::Counters;
+use crate::server::schedule::Ordering as CallOrder;
+use crate::transport::{Alarm, Clock, Membership, Transport};
+
+/// What the members of one server share.
+pub(crate) struct Shared {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) runtime: Handle,
+    pub(crate) server_id: String,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) complete: Arc<dyn Complete>,
+    pub(crate) alarm: OnceLock<Box<dyn Alarm>>,
+}
+
+/// How much of what a member does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) ordering: CallOrder,
+    pub(crate) concurrency: usize,
+    pub(crate) capacity: Capacity,
+    /// How long handlers may go on when their partition is taken away.
+    pub(crate) grace: Duration,
+}
+
+/// What a member has beside its state: it is set once, or atomic.
+pub(crate) struct Env {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) group: String,
+    pub(crate) topic: String,
+    pub(crate) admission: Admission,
+    pub(crate) backlog: Backlog,
+    membership: OnceLock<Arc<dyn Membership>>,
+    /// A handler runs on the thread that read its command.
+    inline: AtomicBool,
+}
+
+impl Env {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        group: String,
+        topic: String,
+        admission: Admission,
+    ) -> Self {
+        Self {
+            shared,
+            group,
+            topic,
+            admission,
+            backlog: Backlog::default(),
+            membership: OnceLock::new(),
+            inline: AtomicBool::new(false),
+        }
+    }
+
+    /// The member has joined its group, which it does once.
+    pub(crate) fn joined(&self, membership: Arc<dyn Membership>) {
+        let _ = self.membership.set(membership);
+    }
+
+    pub(crate) fn membership(&self) -> Option<&Arc<dyn Membership>> {
+        self.membership.get()
+    }
+
+    /// Whether a handler of this method is to run where its command was read; if so, it is the only
+    /// one until it has returned.
+    pub(crate) fn runs_inline(&self, service: usize, method: usize) -> bool {
+        self.admission.services[service].paces[method].is_quick()
+            && !self.inline.swap(true, Ordering::Acquire)
+    }
+
+    /// The handler that ran inline has returned from its first poll.
+    pub(crate) fn inline_returned(&self) {
+        self.inline.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,75 @@
+//! The front door of a member: records, assignments, revocations and the timer come in here.
+
+use std::sync::Weak;
+use std::time::Instant;
+
+use super::member::Member;
+use crate::server::complete::Complete;
+use crate::server::observe::events::Event;
+use crate::transport::{Assigned, GroupSink, Incoming, Release, Tick, TransportError, Work};
+
+/// The sink of one member. It holds the member weakly, since the member holds its membership.
+pub(crate) struct GroupSinkHandle(pub(crate) Weak<Member>);
+
+impl GroupSink for GroupSinkHandle {
+    fn assigned(&self, partitions: &[Assigned]) {
+        if let Some(member) = self.0.upgrade() {
+            member.assigned(partitions);
+        }
+    }
+
+    fn revoked(&self, partitions: &[u32], release: Release) {
+        if let Some(member) = self.0.upgrade() {
+            member.revoked(partitions, release);
+        }
+    }
+
+    fn lost(&self, partitions: &[u32]) {
+        if let Some(member) = self.0.upgrade() {
+            member.lost(partitions);
+        }
+    }
+
+    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {
+        Some(self.0.upgrade()?.record(&record)?)
+    }
+
+    fn flush(&self) {
+        if let Some(member) = self.0.upgrade() {
+            member.env.shared.complete.release();
+        }
+    }
+
+    fn idle(&self) {
+        if let Some(member) = self.0.upgrade() {
+            member.idle();
+        }
+    }
+
+    fn trouble(&self, error: TransportError) {
+        if let Some(member) = self.0.upgrade() {
+            Event::Trouble(error).emit(&member.env.group, &member.env.topic);
+        }
+    }
+}
+
+/// The timer of a server: ends what runs too long, and sends again what failed.
+pub(crate) struct ServerTimer {
+    pub(crate) complete: Weak<dyn Complete>,
+    pub(crate) members: Vec<Weak<Member>>,
+}
+
+impl Tick for ServerTimer {
+    fn tick(&self, now: Instant) -> Option<Instant> {
+        let again = self
+            .complete
+            .upgrade()
+            .and_then(|complete| complete.tick(now));
+        self.members
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter_map(|member| member.tick(now))
+            .chain(again)
+            .min()
+    }
+}

@@ -1,0 +1,168 @@
+//! The parts of a server that runs, and how they are stopped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tracing::info;
+
+use super::group::env::Shared;
+use super::group::member::Member;
+use super::observe::stats::ServerStats;
+use crate::{Code, Outcome, RpcError};
+
+/// How much longer than the grace period leaving a group may take.
+const LEAVE_MARGIN: Duration = Duration::from_secs(3);
+/// How long the last replies may take to be acknowledged.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The parts of a server that runs. Dropping them stops the server in the background.
+pub(super) struct Running {
+    id: String,
+    /// `None` once they are stopped.
+    parts: Option<Parts>,
+}
+
+struct Parts {
+    shared: Arc<Shared>,
+    members: Vec<Arc<Member>>,
+    /// Dropped last, when nothing is left to run on it.
+    _runtime: Option<OwnedRuntime>,
+}
+
+impl Running {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        members: Vec<Arc<Member>>,
+        runtime: Option<OwnedRuntime>,
+    ) -> Self {
+        Self {
+            id: shared.server_id.clone(),
+            parts: Some(Parts {
+                shared,
+                members,
+                _runtime: runtime,
+            }),
+        }
+    }
+
+    /// The name that replies and errors of the server bear.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The server's group members.
+    pub(super) fn members(&self) -> &[Arc<Member>] {
+        self.parts.as_ref().map_or(&[], |parts| &parts.members)
+    }
+
+    pub(super) fn stats(&self) -> ServerStats {
+        let Some(parts) = &self.parts else {
+            return ServerStats::default();
+        };
+        let mut stats = parts.shared.counters.snapshot();
+        for member in &parts.members {
+            let (queued, running) = member.load();
+            stats.queued += queued as u64;
+            stats.running += running as u64;
+        }
+        stats
+    }
+
+    /// How long [`stop`](Self::stop) takes at most, if nothing blocks it.
+    pub(super) fn longest_stop(&self) -> Duration {
+        self.parts.as_ref().map_or(Duration::ZERO, |parts| {
+            let grace = parts.shared.limits.grace;
+            grace.saturating_add(LEAVE_MARGIN + FLUSH_TIMEOUT + Duration::from_secs(1))
+        })
+    }
+
+    /// Stops the server. What is left to be done when this is dropped is done in the background.
+    pub(super) async fn stop(mut self) -> Result<(), RpcError> {
+        let Some(parts) = &self.parts else {
+            return Ok(());
+        };
+        parts.stop().await;
+        let members = parts.members.iter();
+        let stopped: u64 = members.map(|member| member.stopped_handlers()).sum();
+        info!(
+            target: "kafka_rpc::server",
+            server = self.id, stopped_handlers = stopped, "server stopped",
+        );
+        self.parts = None;
+        if stopped == 0 {
+            return Ok(());
+        }
+        Err(RpcError::new(
+            Code::DeadlineExceeded,
+            Outcome::Unknown,
+            format!(
+                "{stopped} handlers were still running when the grace period ended, and were \
+                 stopped; their commands run again on the next server, or give the builder's \
+                 `grace` more time"
+            ),
+        ))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(parts) = self.parts.take() {
+            parts.stop_starting();
+            let runtime = parts.shared.runtime.clone();
+            runtime.spawn(async move { parts.stop().await });
+        }
+    }
+}
+
+impl Parts {
+    fn stop_starting(&self) {
+        for member in &self.members {
+            member.stop_starting();
+        }
+    }
+
+    /// Drains, commits, and then leaves. May be begun anew after it was dropped.
+    async fn stop(&self) {
+        self.stop_starting();
+        let clock = &self.shared.clock;
+        let until = clock.now() + self.shared.limits.grace + LEAVE_MARGIN;
+        // All at once, so that one slow group doesn't take the others' time. A member that has left
+        // can't commit any more, and one that says that it leaves can't for long: first it drains.
+        let draining: Vec<_> = self.members.iter().map(Member::drain).collect();
+        for drained in draining {
+            drained.await;
+        }
+        let timeout = until.saturating_duration_since(clock.now());
+        let leaving: Vec<_> = self
+            .members
+            .iter()
+            .filter_map(|member| Some(member.env.membership()?.leave(timeout)))
+            .collect();
+        for left in leaving {
+            left.await;
+        }
+        for member in &self.members {
+            member.abandon_all();
+        }
+        self.shared.complete.flush(FLUSH_TIMEOUT).await;
+        self.shared.complete.close();
+    }
+}
+
+/// A runtime that can be dropped anywhere: on its own threads, too, and without blocking.
+pub(super) struct OwnedRuntime(Option<Runtime>);
+
+impl OwnedRuntime {
+    pub(super) const fn new(runtime: Runtime) -> Self {
+        Self(Some(runtime))
+    }
+}
+
+impl Drop for OwnedRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Starts a server: looks at its topics, opens the producer of its replies, and joins its groups.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tracing::info;
+
+use super::options::Options;
+use super::running::{OwnedRuntime, Running};
+use crate::server::admit::judge::{Admission, Hosted};
+use crate::server::admit::reply_address::ReplyTopic;
+use crate::server::complete::Complete;
+use crate::server::complete::outbox::{DeliveryRelay, Outbox};
+use crate::server::group::env::{Limits, Shared};
+use crate::server::group::flow::Capacity;
+use crate::server::group::member::Member;
+use crate::server::group::sink::{GroupSinkHandle, ServerTimer};
+use crate::server::observe::stats::Counters;
+use crate::service::topics::{self, Topic};
+use crate::transport::{Clock, Duplicates, GroupOptions, Transport};
+use crate::{Code, Outcome, RpcError};
+
+/// How much longer than the grace period the transport waits for a revoked partition.
+const REVOKE_MARGIN: Duration = Duration::from_secs(1);
+/// How long the start waits for the end offsets, without which a first command may seem too old.
+const ENDS_TIMEOUT: Duration = Duration::from_secs(2);
+/// How many bytes of arguments may wait, for each group.
+const QUEUED_BYTES: usize = 256 << 20;
+
+/// Starts a server with these options, which were checked.
+pub(super) async fn start(
+    transport: Arc<dyn Transport>,
+    options: Options,
+) -> Result<Running, RpcError> {
+    let (runtime, owned) = runtime()?;
+    let topics = Topics::look_up(&*transport, &options).await?;
+    let clock = transport.clock();
+    let counters = Arc::new(Counters::default());
+    let outbox = open_outbox(&*transport, &clock, &counters).await?;
+    let timed = Arc::downgrade(&outbox);
+    let shared = Arc::new(Shared {
+        transport: Arc::clone(&transport),
+        clock: Arc::clone(&clock),
+        runtime,
+        server_id: server_id(&options),
+        limits: Limits {
+            ordering: options.ordering,
+            concurrency: options.concurrency,
+            capacity: Capacity {
+                commands: options.queue_limit,
+                bytes: QUEUED_BYTES,
+            },
+            grace: options.grace,
+        },
+        counters,
+        complete: outbox,
+        alarm: OnceLock::new(),
+    });
+    let members = members(&shared, &options, &topics);
+    let timer = ServerTimer {
+        complete: timed,
+        members: members.iter().map(Arc::downgrade).collect(),
+    };
+    // Before a group is joined, since the first command may need it.
+    let _ = shared.alarm.set(clock.alarm(Arc::new(timer)));
+    // From here on a failure, too, has to leave the groups that were joined.
+    let running = Running::new(shared, members, owned);
+    for member in running.members() {
+        let partitions = topics.commands_partitions[&member.env.topic];
+        join(member, partitions, options.instance.clone()).await?;
+    }
+    let names = options.services.iter();
+    info!(
+        target: "kafka_rpc::server",
+        server = running.id(), brokers = transport.describe(),
+        services = ?names.map(|service| service.descriptor().name).collect::<Vec<_>>(),
+        "server started",
+    );
+    Ok(running)
+}
+
+/// The name that replies and errors of the server bear.
+fn server_id(options: &Options) -> String {
+    options.server_id.clone().unwrap_or_else(|| {
+        let name = options.services[0].descriptor().name;
+        format!("{name}-{:x}-{:08x}", std::process::id(), fastrand::u32(..))
+    })
+}
+
+/// What is known of a server's topics.
+struct Topics {
+    /// The commands topic and the results topic of each service.
+    of_services: Vec<(String, String)>,
+    commands_partitions: HashMap<String, u32>,
+    reply_topics: HashMap<String, Arc<ReplyTopic>>,
+}
+
+impl Topics {
+    /// Makes sure that the topics exist.
+    async fn look_up(transport: &dyn Transport, options: &Options) -> Result<Self, RpcError> {
+        let prefix = &options.topic_prefix;
+        let of_services: Vec<(String, String)> = options
+            .services
+            .iter()
+            .map(|service| {
+                let descriptor = service.descriptor();
+                let commands = format!("{prefix}{}", descriptor.commands_topic());
+                (commands, format!("{prefix}{}", descriptor.results_topic()))
+            })
+            .collect();
+        let allowed = options.reply_topics.iter();
+        let needed: Vec<Topic<'_>> = of_services
+            .iter()
+            .flat_map(|(commands, results)| [Topic::Commands(commands), Topic::Results(results)])
+            .chain(allowed.map(|topic| Topic::Results(topic)))
+            .collect();
+        let counts = topics::ensure(transport, &needed, options.create_topics.as_ref()).await?;
+        let mut commands_partitions = HashMap::new();
+        let mut reply_topics = HashMap::new();
+        for (topic, count) in needed.iter().zip(counts) {
+            match *topic {
+                Topic::Commands(name) => {
+                    commands_partitions.insert(name.to_owned(), count);
+                }
+                Topic::Results(name) => {
+                    reply_topics
+                        .entry(name.to_owned())
+                        .or_insert_with(|| Arc::new(ReplyTopic::new(name, count)));
+                }
+            }
+        }
+        Ok(Self {
+            of_services,
+            commands_partitions,
+            reply_topics,
+        })
+    }
+}
+
+/// Opens the producer of a server's replies.
+async fn open_outbox(
+    transport: &dyn Transport,
+    clock: &Arc<dyn Clock>,
+    counters: &Arc<Counters>,
+) -> Result<Arc<dyn Complete>, RpcError> {
+    let outbox = Arc::new(Outbox::new(Arc::clone(clock), Arc::clone(counters)));
+    let relay = DeliveryRelay(Arc::downgrade(&outbox));
+    let producer = transport
+        .producer(Duplicates::Harmless, Arc::new(relay))
+        .await
+        .map_err(|error| {
+            error
+                .context("the server can't produce replies")
+                .into_rpc(Outcome::NotRun)
+        })?;
+    outbox.open(producer);
+    Ok(outbox)
+}
+
+/// The group members of a server. Services with one topic and one group are one member; otherwise
+/// the two members would split the topic's partitions between them.
+fn members(shared: &Arc<Shared>, options: &Options, topics: &Topics) -> Vec<Arc<Member>> {
+    let mut groups: Vec<(String, &str, Vec<Hosted>)> = Vec::new();
+    let mut names: Vec<(&'static str, &str)> = Vec::new();
+    for (service, (commands, results)) in options.services.iter().zip(&topics.of_services) {
+        let results = Arc::clone(&topics.reply_topics[results]);
+        let hosted = Hosted::new(Arc::clone(service), results);
+        let name = hosted.descriptor.name;
+        names.push((name, commands));
+        let group = options
+            .group
+            .clone()
+            .unwrap_or_else(|| format!("{}{name}", options.topic_prefix));
+        match groups
+            .iter_mut()
+            .find(|(other, topic, _)| *other == group && *topic == commands)
+        {
+            Some((_, _, services)) => services.push(hosted),
+            None => groups.push((group, commands, vec![hosted])),
+        }
+    }
+    let allowed: Vec<Arc<ReplyTopic>> = options
+        .reply_topics
+        .iter()
+        .map(|topic| Arc::clone(&topics.reply_topics[topic]))
+        .collect();
+    groups
+        .into_iter()
+        .map(|(group, topic, services)| {
+            let own = |name| services.iter().any(|own| own.descriptor.name == name);
+            let elsewhere = names
+                .iter()
+                .filter(|(name, other)| *other == topic && !own(*name))
+                .map(|(name, _)| *name)
+                .collect();
+            let admission = Admission {
+                services,
+                elsewhere,
+                allowed: allowed.clone(),
+                allowance: options.expiry_allowance,
+            };
+            let shared = Arc::clone(shared);
+            Arc::new(Member::new(shared, group, topic.to_owned(), admission))
+        })
+        .collect()
+}
+
+/// Joins a member's group.
+async fn join(
+    member: &Arc<Member>,
+    partitions: u32,
+    instance: Option<String>,
+) -> Result<(), RpcError> {
+    let shared = &member.env.shared;
+    let transport = &shared.transport;
+    let options = GroupOptions {
+        group: member.env.group.clone(),
+        topic: member.env.topic.clone(),
+        instance,
+        revoke_patience: shared.limits.grace + REVOKE_MARGIN,
+    };
+    let asked_at = shared.clock.now();
+    let ends = transport
+        .ends(&member.env.topic, partitions, ENDS_TIMEOUT)
+        .await;
+    member.starts_from(&ends, asked_at);
+    let sink = GroupSinkHandle(Arc::downgrade(member));
+    let joined = {
+        // The transport's threads run handlers, and are to be within their runtime.
+        let _runtime = shared.runtime.enter();
+        transport.join(options, Arc::new(sink))
+    };
+    let membership = joined.await.map_err(|error| {
+        error
+            .context(format_args!(
+                "the server can't join group `{}`",
+                member.env.group
+            ))
+            .into_rpc(Outcome::NotRun)
+    })?;
+    member.joined(membership);
+    Ok(())
+}
+
+/// The runtime that handlers run on: the current one, or one of the server's own.
+fn runtime() -> Result<(Handle, Option<OwnedRuntime>), RpcError> {
+    if let Ok(current) = Handle::try_current() {
+        return Ok((current, None));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("kafka-rpc-server")
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            RpcError::new(
+                Code::Unavailable,
+                Outcome::NotRun,
+                format!("the server's runtime can't be started: {error}"),
+            )
+        })?;
+    Ok((runtime.handle().clone(), Some(OwnedRuntime::new(runtime))))
+}

@@ -1,0 +1,109 @@
+//! Commits whose end is told.
+//!
+//! The wrapper's asynchronous commit tells nobody how it ended, and its synchronous one waits for a
+//! coordinator that can't be reached without a bound. So results come into a queue of their own.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{ptr, slice};
+
+use rdkafka::bindings::{
+    rd_kafka_commit_queue, rd_kafka_event_error, rd_kafka_event_topic_partition_list,
+    rd_kafka_queue_poll, rd_kafka_resp_err_t,
+};
+use rdkafka::client::Client;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::{ClientContext, TopicPartitionList};
+
+use crate::transport::kafka::ffi::delivery_event::Event;
+use crate::transport::kafka::ffi::queue::Queue;
+
+/// A consumer's commits that are under way. To be dropped before the consumer.
+#[derive(Debug)]
+pub(in crate::transport::kafka) struct Commits {
+    queue: Queue,
+    /// Changed by the thread that polls only.
+    under_way: AtomicUsize,
+}
+
+/// Why a commit failed, and for which partitions.
+#[derive(Debug)]
+pub(in crate::transport::kafka) struct Refused {
+    pub(in crate::transport::kafka) error: KafkaError,
+    pub(in crate::transport::kafka) partitions: Vec<i32>,
+}
+
+impl Commits {
+    pub(in crate::transport::kafka) fn new<C: ClientContext>(client: &Client<C>) -> Self {
+        Self {
+            queue: Queue::new(client),
+            under_way: AtomicUsize::new(0),
+        }
+    }
+
+    /// Hands a commit over, without waiting for its end.
+    pub(in crate::transport::kafka) fn begin<C: ClientContext>(
+        &self,
+        client: &Client<C>,
+        offsets: &TopicPartitionList,
+    ) -> KafkaResult<()> {
+        // SAFETY: client, list and queue are alive; the list is copied. Without a callback the result
+        // comes as an event.
+        let error = unsafe {
+            rd_kafka_commit_queue(
+                client.native_ptr(),
+                offsets.ptr(),
+                self.queue.ptr(),
+                None,
+                ptr::null_mut(),
+            )
+        };
+        if error != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(KafkaError::ConsumerCommit(error.into()));
+        }
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether the result of a commit hasn't been told yet.
+    pub(in crate::transport::kafka) fn is_under_way(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0
+    }
+
+    /// The result of a commit; `None` if none comes within `wait`.
+    pub(in crate::transport::kafka) fn result(
+        &self,
+        wait: Duration,
+    ) -> Option<Result<(), Refused>> {
+        let wait = wait.as_millis().try_into().unwrap_or(i32::MAX);
+        // SAFETY: the queue is ours.
+        let event = Event::new(unsafe { rd_kafka_queue_poll(self.queue.ptr(), wait) })?;
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+        // SAFETY: the event is alive until the end of this function. Only results of commits come into
+        // this queue, and they have a list of partitions, which is the event's.
+        let (all, partitions) = unsafe {
+            let all = rd_kafka_event_error(event.ptr());
+            let partitions = rd_kafka_event_topic_partition_list(event.ptr())
+                .as_ref()
+                .filter(|list| !list.elems.is_null())
+                .map_or(&[][..], |list| {
+                    slice::from_raw_parts(list.elems, usize::try_from(list.cnt).unwrap_or(0))
+                });
+            (all, partitions)
+        };
+        let no_error = rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+        let of_one = partitions.iter().map(|one| one.err);
+        let first = std::iter::once(all)
+            .chain(of_one)
+            .find(|error| *error != no_error);
+        Some(first.map_or(Ok(()), |error| {
+            let failed = partitions
+                .iter()
+                .filter(|one| all != no_error || one.err != no_error);
+            Err(Refused {
+                error: KafkaError::ConsumerCommit(RDKafkaErrorCode::from(error)),
+                partitions: failed.map(|one| one.partition).collect(),
+            })
+        }))
+    }
+}
