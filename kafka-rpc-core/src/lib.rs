@@ -16,6 +16,7 @@ mod call;
 mod client;
 mod error;
 pub mod macro_support;
+mod middleware;
 mod server;
 mod service;
 pub mod testing;

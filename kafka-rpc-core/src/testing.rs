@@ -5,13 +5,10 @@
 //! framework would. [`MemoryBroker`] is a whole broker for tests of several clients and servers,
 //! and of faults between them.
 
-use std::collections::VecDeque;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
+use crate::middleware::fault;
 pub use crate::transport::memory::{Access, Fate, Faults, MemoryBroker, MemoryNode, MemoryRecord};
-use crate::util::lock_order::TEST_FAULTS;
-use crate::util::sync::{Mutex, lock};
 use crate::{Client, RpcError, Server, ServiceClient, ServiceServer, TopicSettings};
 
 /// A client of `server`, which runs in this process for as long as the client lives.
@@ -40,7 +37,7 @@ where
         .wait();
     let attached = started.and_then(|server| {
         let client: S::Client = Client::connect(&broker).wait()?.attach().wait()?;
-        let _ = client.binding().bound().testing().server.set(server);
+        client.binding().connection().keep(|| Arc::new(server));
         Ok(client)
     });
     match attached {
@@ -63,34 +60,8 @@ pub fn fail_next<C: ServiceClient>(client: &C, method: &str, error: RpcError) {
         "service {} has no method `{method}`",
         descriptor.name
     );
-    let testing = client.binding().bound().testing();
-    lock(&testing.faults).push_back((descriptor.name, method.to_owned(), error));
-    testing.armed.store(true, Ordering::Release);
-}
-
-/// What tests have put into a client; empty in production.
-#[derive(Debug, Default)]
-pub(crate) struct Testing {
-    /// Whether there is any fault, so that a call in production takes no lock.
-    armed: AtomicBool,
-    faults: Mutex<VecDeque<(&'static str, String, RpcError)>, TEST_FAULTS>,
-    server: OnceLock<Server>,
-}
-
-impl Testing {
-    /// The error that the next call of this method was made to end with.
-    pub(crate) fn take_fault(&self, service: &str, method: &str) -> Option<RpcError> {
-        if !self.armed.load(Ordering::Acquire) {
-            return None;
-        }
-        let mut faults = lock(&self.faults);
-        let index = faults
-            .iter()
-            .position(|(of, name, _)| *of == service && name == method)?;
-        let (.., error) = faults.remove(index)?;
-        if faults.is_empty() {
-            self.armed.store(false, Ordering::Release);
-        }
-        Some(error)
-    }
+    let connection = client.binding().connection();
+    connection
+        .keep(|| fault::Faults::install(&connection.layers))
+        .push(descriptor.name, method, error);
 }

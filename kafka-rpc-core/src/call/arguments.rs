@@ -6,12 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::Payload;
+use super::payload::{Payload, ROOM};
 use crate::wire::value::encode_into;
-
-/// What is left free in the buffer before the arguments, for what comes before them in a command: as
-/// much as it takes with a service and a method of about 30 bytes each.
-const ROOM: usize = 96;
 
 /// What a buffer holds at first: the room, the rest of the command, and small arguments.
 const CAPACITY: usize = 320;

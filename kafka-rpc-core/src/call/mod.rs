@@ -18,7 +18,7 @@ pub(crate) use context::inherited;
 pub(crate) use extensions::Extensions;
 pub(crate) use interrupt::Reason;
 pub(crate) use payload::Payload;
-pub(crate) use request::Request;
+pub(crate) use request::{ExplicitPartition, IdempotencyKey, Request};
 pub use response::{Answer, Failure};
 pub(crate) use response::{Response, Served};
 pub use service::{Dispatch, Service};

@@ -5,6 +5,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+/// What is left free before a value that is encoded here, for what comes before it in an envelope: as
+/// much as a command takes with a service and a method of about 30 bytes each.
+pub(super) const ROOM: usize = 96;
+
 /// Encoded arguments, or an encoded answer, with what lies around them.
 ///
 /// What is encoded on this machine has room before it, so that the envelope is written around it
@@ -83,6 +87,23 @@ impl Payload {
             }
         }
     }
+
+    /// Has an envelope written around the value: it is what [`around`](Self::around) holds from the
+    /// returned place on. Copies the value only if others share it.
+    ///
+    /// `write` is given a buffer that ends with the value, and where the value begins. It returns where
+    /// the envelope begins in that buffer, and where the value begins now. The value stays as it is, so
+    /// it can be enclosed again: the new envelope takes the place of the old one.
+    pub(crate) fn enclose(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>, usize) -> (usize, usize),
+    ) -> usize {
+        let length = self.range.len();
+        let (mut bytes, room) = std::mem::take(self).into_framed(ROOM);
+        let (envelope, value) = write(&mut bytes, room);
+        *self = Self::within(bytes, value..value + length);
+        envelope
+    }
 }
 
 impl Default for Payload {
@@ -138,6 +159,35 @@ mod tests {
     fn room_that_is_there_is_kept() {
         let (framed, room) = Payload::within(b"....abc".to_vec(), 4..7).into_framed(0);
         assert_eq!((framed.len(), room), (7, 4));
+    }
+
+    #[test]
+    fn a_value_is_enclosed_again_and_again() {
+        /// Before the value as many bytes as `head` has, wherever there is room for them.
+        fn write<'a>(
+            head: &'a [u8],
+            tail: &'a [u8],
+        ) -> impl FnOnce(&mut Vec<u8>, usize) -> (usize, usize) {
+            move |buffer, room| {
+                let value = buffer.split_off(room);
+                let begin = room.saturating_sub(head.len());
+                buffer.truncate(begin);
+                buffer.extend_from_slice(head);
+                let at = buffer.len();
+                buffer.extend_from_slice(&value);
+                buffer.extend_from_slice(tail);
+                (begin, at)
+            }
+        }
+        let shared = Payload::from(Bytes::from_static(b"abc"));
+        for mut payload in [shared, Payload::within(b"..abc...".to_vec(), 2..5)] {
+            for (head, tail) in [("<", ">"), ("<<<<", ">>>>>"), ("(", ")")] {
+                let begin = payload.enclose(write(head.as_bytes(), tail.as_bytes()));
+                let enclosed = &payload.around()[begin..];
+                assert_eq!(enclosed, format!("{head}abc{tail}").as_bytes());
+                assert_eq!(payload.as_slice(), b"abc");
+            }
+        }
     }
 
     #[test]

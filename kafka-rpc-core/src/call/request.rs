@@ -12,7 +12,8 @@ use crate::{Descriptor, Method};
 /// One call on its way to its method, on the client and on the server alike.
 ///
 /// It owns its encoded arguments, so that it can be sent again; all attempts of a call share its id
-/// and its deadline.
+/// and its deadline. A clone has arguments of its own, unless others share them already.
+#[derive(Clone)]
 pub(crate) struct Request {
     /// The call, the same for all its attempts.
     pub(crate) id: CallId,
@@ -29,6 +30,21 @@ pub(crate) struct Request {
     pub(crate) attempt: u32,
     /// What few requests have.
     pub(crate) extensions: Extensions,
+}
+
+/// The partition of the commands topic that the caller names; an extension of a [`Request`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExplicitPartition(pub(crate) u32);
+
+/// The key under which the caller wants repetitions suppressed; an extension of a [`Request`].
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct IdempotencyKey(pub(crate) Bytes);
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Keys never reach a log.
+        write!(f, "IdempotencyKey({} bytes)", self.0.len())
+    }
 }
 
 impl fmt::Debug for Request {

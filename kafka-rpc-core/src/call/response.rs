@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::Payload;
+use super::{Extensions, Payload};
 use crate::wire::StageTimes;
 
 /// An encoded answer of a method: its value, or its own error.
@@ -46,6 +46,19 @@ pub(crate) struct Response {
     pub(crate) is_error: bool,
     /// Who gave it and when, once it has travelled; `None` on the server, and for a one-way call.
     pub(crate) served: Option<Served>,
+    /// What few responses have.
+    pub(crate) extensions: Extensions,
+}
+
+impl Response {
+    /// The id of the server that gave it; empty if it hasn't travelled.
+    pub(crate) fn server(&self) -> &str {
+        let Some(served) = &self.served else {
+            return "";
+        };
+        let bytes = self.payload.around().get(served.server.clone());
+        bytes.map_or("", |bytes| str::from_utf8(bytes).unwrap_or_default())
+    }
 }
 
 impl From<Answer> for Response {
@@ -58,6 +71,7 @@ impl From<Answer> for Response {
             payload: bytes.into(),
             is_error,
             served: None,
+            extensions: Extensions::default(),
         }
     }
 }

@@ -4,28 +4,28 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::macro_support::Arguments;
+use crate::call::Arguments;
+use crate::client::call::Call;
+use crate::client::call::draft::Draft;
+use crate::client::connection::{Attached, Connection};
+use crate::client::inbound::decode::{self, Decode};
 use crate::wire::CallId;
 use crate::{CallError, Method, RpcError};
-
-use crate::client::call::Call;
-use crate::client::connection::Bound;
-use crate::client::inbound::decode::{self, Decode};
-use crate::client::outbound::submit::Request;
 
 /// One service, as a client is attached to it; what a generated client holds.
 #[derive(Clone, Debug)]
 pub struct Binding {
-    bound: Arc<Bound>,
+    attached: Arc<Attached>,
 }
 
 impl Binding {
-    pub(super) const fn new(bound: Arc<Bound>) -> Self {
-        Self { bound }
+    pub(super) const fn new(attached: Arc<Attached>) -> Self {
+        Self { attached }
     }
 
-    pub(crate) fn bound(&self) -> &Bound {
-        &self.bound
+    /// What the clones of the client share.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.attached.connection
     }
 
     /// A call of a method with a plain answer; called by generated code.
@@ -65,18 +65,18 @@ impl Binding {
         key: Option<Vec<u8>>,
         decode: Decode<T, E>,
     ) -> Call<T, E> {
-        let (id, request) = self.request(method, arguments, key);
-        Call::new(id, request, decode)
+        let (id, draft) = self.draft(method, arguments, key);
+        Call::new(id, draft, decode)
     }
 
     /// What depends on no type of the method's, and is compiled here once.
-    fn request(
+    fn draft(
         &self,
         method: &'static Method,
         arguments: Arguments,
         key: Option<Vec<u8>>,
-    ) -> (CallId, Request) {
-        let request = Request::new(Arc::clone(&self.bound), method, arguments, key);
-        (self.bound.connection.next_id(), request)
+    ) -> (CallId, Draft) {
+        let draft = Draft::new(Arc::clone(&self.attached), method, arguments, key);
+        (self.attached.connection.next_id(), draft)
     }
 }

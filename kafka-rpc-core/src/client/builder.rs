@@ -1,14 +1,15 @@
-//! The options of a client.
+//! Sets the options of a client.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::attach;
+use crate::client::handle::Client;
+use crate::client::options::Options;
 use crate::service::topics::TopicSettings;
 use crate::transport::{Cluster, Transport, TransportError};
 use crate::wire::limits::MAX_BUDGET_MS;
 use crate::{Code, Operation, Outcome, RpcError};
-
-use crate::client::connection::{Client, Connection};
 
 /// Sets the options of a [`Client`] and connects it.
 #[must_use = "no client is connected before `connect`"]
@@ -20,26 +21,11 @@ pub struct ClientBuilder {
 
 struct Opened(Result<Arc<dyn Transport>, TransportError>);
 
-#[derive(Clone, Debug)]
-pub(super) struct Options {
-    pub(super) timeout: Duration,
-    pub(super) max_in_flight: usize,
-    pub(super) results_partition: Option<u32>,
-    pub(super) create_topics: Option<TopicSettings>,
-    pub(super) topic_prefix: String,
-}
-
 impl ClientBuilder {
     pub(super) fn new(cluster: &impl Cluster) -> Self {
         Self {
             transport: Opened(cluster.open()),
-            options: Options {
-                timeout: Duration::from_secs(10),
-                max_in_flight: 16_384,
-                results_partition: None,
-                create_topics: None,
-                topic_prefix: String::new(),
-            },
+            options: Options::default(),
         }
     }
 
@@ -90,13 +76,14 @@ impl ClientBuilder {
                 .transport
                 .0
                 .map_err(|error| error.into_rpc(Outcome::NotRun))?;
-            Connection::open(transport, self.options).await
+            let connection = attach::connect(transport, self.options).await?;
+            Ok(Client::new(connection))
         })
     }
 }
 
 impl Options {
-    /// Refuses what would make every call fail.
+    /// Rejects what would make every call fail.
     fn check(&self) -> Result<(), RpcError> {
         let longest = Duration::from_millis(MAX_BUDGET_MS.into());
         let problem = if self.timeout.is_zero() || self.timeout > longest {

@@ -1,7 +1,8 @@
 //! What a generated client is to the run time.
 
-use super::Binding;
-use crate::{Descriptor, Service};
+use crate::call::Service;
+use crate::client::binding::Binding;
+use crate::service::Descriptor;
 
 /// A [`Service`] with a client; implemented by the generated `{Trait}Server`.
 pub trait ServiceServer: Service {

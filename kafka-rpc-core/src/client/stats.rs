@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::client::call::metadata::Times;
-use crate::client::pending::Ending;
 
 /// Counts of one client since it was connected, as they stood at one moment.
 ///
@@ -79,17 +78,6 @@ pub struct StageTotals {
 }
 
 impl ClientStats {
-    pub(super) fn count(&mut self, ending: &Ending) {
-        let counter = match ending {
-            Ending::Reply { .. } => &mut self.answered,
-            Ending::Acknowledged => &mut self.acknowledged,
-            Ending::Expired { .. } => &mut self.expired,
-            Ending::NotPersisted(_) => &mut self.failed,
-            Ending::Gap | Ending::Closed => &mut self.disconnected,
-        };
-        *counter += 1;
-    }
-
     /// Adds what another part of the client has counted.
     pub(super) fn add(&mut self, other: &Self) {
         self.in_flight += other.in_flight;

@@ -62,6 +62,8 @@ ranks! {
     /// Whom to wake when a handler is stopped. A waker that is replaced is dropped under it, and may
     /// drop a task with calls of its own.
     INTERRUPT_TASK
+    /// What is kept with a client's connection. A layer may be put on the client's others under it.
+    CLIENT_KEPT
     /// The faults that a test has asked for. Nothing is taken under it.
     TEST_FAULTS
     /// One shard of a client's pending calls. Nothing is taken under it.

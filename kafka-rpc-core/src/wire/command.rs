@@ -73,8 +73,9 @@ impl<'a> Command<'a> {
 
     /// Encodes around arguments that are in `buffer` already, from `room` on, instead of
     /// `self.arguments`. What comes before them goes into the room, or pushes them away if it
-    /// doesn't fit. Returns where the record value begins; it ends with the buffer.
-    pub(crate) fn enclose(&self, buffer: &mut Vec<u8>, room: usize) -> usize {
+    /// doesn't fit. Returns where the record value begins, which ends with the buffer, and where the
+    /// arguments begin now.
+    pub(crate) fn enclose(&self, buffer: &mut Vec<u8>, room: usize) -> (usize, usize) {
         let end = buffer.len();
         // Written behind the arguments first, where there is space for the tail in any case.
         self.head(end - room, buffer);
@@ -87,7 +88,10 @@ impl<'a> Command<'a> {
             buffer[room..].rotate_right(head);
         }
         self.tail(buffer);
-        begin.unwrap_or(room)
+        match begin {
+            Some(begin) => (begin, room),
+            None => (room, room + head),
+        }
     }
 
     /// What comes before the arguments' bytes.
@@ -176,9 +180,10 @@ mod tests {
             command(&arguments).encode(&mut whole);
             let mut buffer = vec![0xff; room];
             buffer.extend(&arguments);
-            let begin = command(&[]).enclose(&mut buffer, room);
+            let (begin, at) = command(&[]).enclose(&mut buffer, room);
             prop_assert_eq!(&buffer[begin..], &whole);
             prop_assert!(begin <= room);
+            prop_assert_eq!(&buffer[at..at + arguments.len()], &arguments);
         }
     }
 }

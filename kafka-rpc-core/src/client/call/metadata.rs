@@ -1,14 +1,8 @@
 //! An answer together with how it came about.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::RpcError;
 use crate::wire::CallId;
-
-use crate::client::Call;
 
 /// A method's value, and who gave it how fast.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,29 +57,4 @@ pub struct Times {
     /// From the first poll to the arrival of the reply, or of a one-way call's acknowledgement, by
     /// the caller's clock.
     pub round_trip: Duration,
-}
-
-/// A [`Call`] that resolves to a [`Reply`]; made by [`Call::with_metadata`].
-///
-/// Dropping it cancels the call.
-#[must_use = "a call does nothing until it is awaited or waited for"]
-#[derive(Debug)]
-pub struct MetadataCall<T, E>(pub(in crate::client) Call<T, E>);
-
-impl<T, E: From<RpcError>> MetadataCall<T, E> {
-    /// Blocks this thread until the call ends; see [`Call::wait`].
-    ///
-    /// # Errors
-    /// Those of the call.
-    pub fn wait(self) -> Result<Reply<T>, E> {
-        self.0.wait_with(Call::poll_reply)
-    }
-}
-
-impl<T, E: From<RpcError>> Future for MetadataCall<T, E> {
-    type Output = Result<Reply<T>, E>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll_reply(context)
-    }
 }

@@ -1,27 +1,38 @@
 //! One call of a remote method, as a future.
 
+mod answered;
+pub(super) mod draft;
+pub(super) mod layered;
 pub(super) mod metadata;
 pub(super) mod sent;
 pub(super) mod timing;
+pub(super) mod with_metadata;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::RpcError;
+use crate::call::{ExplicitPartition, IdempotencyKey};
+use crate::client::call::answered::Answered;
+use crate::client::call::draft::Draft;
+use crate::client::call::layered::LayeredCall;
+use crate::client::call::metadata::Reply;
+use crate::client::call::sent::SentCall;
+use crate::client::call::with_metadata::MetadataCall;
+use crate::client::inbound::decode::Decode;
+use crate::client::outbound::request::prepare;
+use crate::client::outbound::submit::{Attempt, submit};
 use crate::util::park;
 use crate::wire::CallId;
 
-use crate::client::call::metadata::{MetadataCall, Reply};
-use crate::client::call::sent::Pending;
-use crate::client::inbound::decode::{Answered, Decode};
-use crate::client::outbound::submit::Request;
-
 /// How long after its deadline a blocked thread gives up on the alarm. It needs to only where
 /// nothing runs that could ring it, as on the one thread of a current-thread runtime.
-const ALARM_PATIENCE: Duration = Duration::from_millis(20);
+const ALARM_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// One call of a remote method: a future that can be configured until it is first polled.
 ///
@@ -50,11 +61,14 @@ pub struct Call<T, E> {
 }
 
 enum Stage {
-    Unsent(Request),
+    /// It can still be configured.
+    Draft(Draft),
     /// It may have ended.
-    Sent(Pending),
+    Sent(SentCall),
+    /// It goes through layers, or has ended.
+    Layered(LayeredCall),
     /// It has ended without being sent.
-    Refused,
+    Unsent,
 }
 
 /// What depends on no type of a method's, and is compiled here once.
@@ -63,32 +77,67 @@ impl Stage {
         &mut self,
         id: CallId,
         context: &mut Context<'_>,
-    ) -> Poll<Result<(Answered, &Pending), RpcError>> {
-        if let Self::Unsent(_) = self {
-            let Self::Unsent(request) = std::mem::replace(self, Self::Refused) else {
-                unreachable!("the stage was just seen to be unsent");
+    ) -> Poll<Result<Answered<'_>, RpcError>> {
+        if let Self::Draft(_) = self {
+            let Self::Draft(draft) = std::mem::replace(self, Self::Unsent) else {
+                unreachable!("the stage was just seen to be a draft");
             };
-            match request.send(id, context.waker()) {
-                Ok(pending) => *self = Self::Sent(pending),
+            match Self::start(draft, id, context) {
+                Ok(started) => *self = started,
                 Err(error) => return Poll::Ready(Err(error)),
             }
-            // The reply may already be there, but its waker is: nothing to poll yet.
-            return Poll::Pending;
+            if let Self::Sent(_) = self {
+                // The reply may already be there, but its waker is: nothing to poll yet.
+                return Poll::Pending;
+            }
         }
         match self {
-            Self::Sent(pending) if !pending.ended => {
-                let ended = std::task::ready!(pending.poll(context.waker()));
-                Poll::Ready(ended.map(|answered| (answered, &*pending)))
+            Self::Sent(sent) if !sent.ended => {
+                let ended = ready!(sent.poll(context.waker()));
+                Poll::Ready(ended.map(|response| Answered {
+                    response,
+                    attached: &sent.attached,
+                    method: sent.method,
+                    id,
+                    started: sent.started,
+                    timing: sent.timing.as_deref(),
+                }))
+            }
+            Self::Layered(call) if !call.has_ended() => {
+                let ended = ready!(call.poll(context));
+                Poll::Ready(ended.map(|response| Answered {
+                    response,
+                    attached: &call.attached,
+                    method: call.method,
+                    id,
+                    started: call.started,
+                    timing: None,
+                }))
             }
             _ => panic!("a call was polled after it had resolved"),
         }
     }
+
+    /// Makes the one request of a call and sends it, through the layers if there are any.
+    fn start(draft: Draft, id: CallId, context: &mut Context<'_>) -> Result<Self, RpcError> {
+        let mut prepared = prepare(draft, id)?;
+        if let Some(outermost) = prepared.attached.connection.layers.outermost() {
+            return Ok(Self::Layered(LayeredCall::new(&*outermost, prepared)));
+        }
+        let attempt = Attempt {
+            started: prepared.started,
+            now: prepared.started,
+            timing: prepared.timing,
+        };
+        let request = &mut prepared.request;
+        submit(prepared.attached, request, attempt, context.waker()).map(Self::Sent)
+    }
 }
 
 impl<T, E> Call<T, E> {
-    pub(super) fn new(id: CallId, request: Request, decode: Decode<T, E>) -> Self {
+    pub(super) fn new(id: CallId, draft: Draft, decode: Decode<T, E>) -> Self {
         Self {
-            stage: Stage::Unsent(request),
+            stage: Stage::Draft(draft),
             id,
             decode,
         }
@@ -107,7 +156,7 @@ impl<T, E> Call<T, E> {
     /// A longer one ends the call with `InvalidArgument`, and zero with `DeadlineExceeded`; neither is
     /// sent.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.configure(|request| request.timeout = Some(timeout));
+        self.configure(|draft| draft.timeout = Some(timeout));
         self
     }
 
@@ -118,7 +167,7 @@ impl<T, E> Call<T, E> {
     /// are to meet: strings as UTF-8, integers as 8 bytes big-endian, bytes as they are. At most 1,024
     /// bytes; a longer one ends the call with `InvalidArgument`.
     pub fn key(mut self, key: impl AsRef<[u8]>) -> Self {
-        self.configure(|request| request.key = Some(key.as_ref().to_vec()));
+        self.configure(|draft| draft.key = Some(Bytes::copy_from_slice(key.as_ref())));
         self
     }
 
@@ -128,7 +177,7 @@ impl<T, E> Call<T, E> {
     /// A call made inside a handler carries on the `traceparent` and `tracestate` of the call that is
     /// served, unless it has one of them itself.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
-        self.configure(|request| request.extras().headers.push((name.into(), value.into())));
+        self.configure(|draft| draft.headers.push((name.into(), value.into())));
         self
     }
 
@@ -137,26 +186,27 @@ impl<T, E> Call<T, E> {
     /// It travels with the command, and chooses the partition where there is no key. Servers don't
     /// suppress repetitions by it yet. At most 1,024 bytes.
     pub fn idempotency_key(mut self, key: impl AsRef<[u8]>) -> Self {
-        self.configure(|request| request.extras().idempotency_key = Some(key.as_ref().to_vec()));
+        let key = IdempotencyKey(Bytes::copy_from_slice(key.as_ref()));
+        self.configure(|draft| draft.extensions.insert(key));
         self
     }
 
     /// Sends the call to this partition of the commands topic, whatever its key. One that the topic
     /// lacks ends the call with `InvalidArgument`.
     pub fn partition(mut self, partition: u32) -> Self {
-        self.configure(|request| request.extras().partition = Some(partition));
+        self.configure(|draft| draft.extensions.insert(ExplicitPartition(partition)));
         self
     }
 
     /// Resolves to the value together with stage times, the server's name and the attempt.
     pub fn with_metadata(mut self) -> MetadataCall<T, E> {
-        self.configure(Request::time);
+        self.configure(Draft::time);
         MetadataCall(self)
     }
 
-    fn configure(&mut self, set: impl FnOnce(&mut Request)) {
-        if let Stage::Unsent(request) = &mut self.stage {
-            set(request);
+    fn configure(&mut self, set: impl FnOnce(&mut Draft)) {
+        if let Stage::Draft(draft) = &mut self.stage {
+            set(draft);
         }
     }
 }
@@ -183,15 +233,21 @@ impl<T, E: From<RpcError>> Call<T, E> {
         mut self,
         poll: fn(&mut Self, &mut Context<'_>) -> Poll<Result<O, E>>,
     ) -> Result<O, E> {
-        let ended = park::block_on_until(&mut self, poll, |call| match &call.stage {
-            Stage::Sent(pending) => Some(Instant::now() + pending.time_left() + ALARM_PATIENCE),
-            Stage::Unsent(_) | Stage::Refused => None,
+        let ended = park::block_on_until(&mut self, poll, |call| {
+            let time_left = match &call.stage {
+                Stage::Sent(sent) => sent.time_left(),
+                Stage::Layered(layered) => layered.time_left(),
+                Stage::Draft(_) | Stage::Unsent => return None,
+            };
+            Some(Instant::now() + time_left + ALARM_TIMEOUT)
         });
         match ended {
             Some(output) => output,
             None => {
-                if let Stage::Sent(pending) = &self.stage {
-                    pending.expire();
+                match &self.stage {
+                    Stage::Sent(sent) => sent.expire(),
+                    Stage::Layered(layered) => layered.expire(),
+                    Stage::Draft(_) | Stage::Unsent => {}
                 }
                 park::block_on(std::future::poll_fn(|context| poll(&mut self, context)))
             }
@@ -202,18 +258,16 @@ impl<T, E: From<RpcError>> Call<T, E> {
     #[inline(never)]
     fn poll_value(&mut self, context: &mut Context<'_>) -> Poll<Result<T, E>> {
         let decode = self.decode;
-        self.stage.poll(self.id, context).map(|ended| {
-            let (answered, pending) = ended?;
-            answered.value(pending, decode)
-        })
+        self.stage
+            .poll(self.id, context)
+            .map(|ended| ended?.value(decode))
     }
 
     pub(super) fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Reply<T>, E>> {
         let decode = self.decode;
-        self.stage.poll(self.id, context).map(|ended| {
-            let (answered, pending) = ended?;
-            answered.reply(pending, decode)
-        })
+        self.stage
+            .poll(self.id, context)
+            .map(|ended| ended?.reply(decode))
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::wire::StageTimes;
-
 use crate::client::call::metadata::Times;
+use crate::wire::StageTimes;
 
 /// What is noted of a timed call until it ends. Calls that aren't timed have none of it, and cost
 /// no reading of a clock beyond those for the deadline and the timestamp.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::client) struct Timing {
     /// Whether the caller asks for it, and not only the statistics.
     pub(in crate::client) asked: bool,
@@ -20,6 +19,10 @@ pub(in crate::client) struct Timing {
     pub(in crate::client) handed: Option<Instant>,
     /// The same by the wall clock, in microseconds since the Unix epoch.
     pub(in crate::client) handed_wall_us: i64,
+    /// When it was answered, once it is.
+    pub(in crate::client) moments: Option<Moments>,
+    /// Decoding the reply around the answer.
+    pub(in crate::client) reply: Duration,
 }
 
 /// When a call ended.
@@ -86,6 +89,7 @@ mod tests {
             command: ms(2),
             handed: Some(started + ms(5)),
             handed_wall_us: 1_000_000,
+            ..Timing::default()
         };
         let moments = Moments {
             started,

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::client::pending::Registry;
 use crate::transport::{Clock, Delivery, DeliverySink, Incoming, ListenerSink, TransportError};
 use crate::util::throttle;
 use crate::wire::CallId;
-
-use crate::client::pending::Registry;
 
 /// The sink of one listener. The key alone tells whose reply a record is, so that another client's
 /// is dropped without a look at its value.
@@ -14,7 +13,7 @@ pub(in crate::client) struct Replies {
     pub(in crate::client) registry: Arc<Registry>,
     pub(in crate::client) clock: Arc<dyn Clock>,
     pub(in crate::client) instance: [u8; 8],
-    pub(in crate::client) lane: u32,
+    pub(in crate::client) number: u32,
     pub(in crate::client) topic: String,
     pub(in crate::client) partition: u32,
 }
@@ -44,7 +43,7 @@ impl ListenerSink for Replies {
                 "the results topic lost records; the calls that waited for it end as disconnected"
             );
         }
-        self.registry.gap(self.lane);
+        self.registry.gap(self.number);
     }
 
     fn trouble(&self, error: TransportError) {

@@ -1,7 +1,7 @@
 //! The pending calls of one client, and the only place where a call ends.
 //!
 //! An entry is made before its command is handed to the transport, so that no reply can come too
-//! early, and lives until its [`Pending`](crate::client::call::sent::Pending) guard is dropped. Whoever ends a
+//! early, and lives until its [`SentCall`](crate::client::call::sent::SentCall) guard is dropped. Whoever ends a
 //! call, be it the listener, the alarm, the delivery report or the closing of the client, moves the
 //! entry from waiting to ended, once, and wakes the caller after the lock is released.
 //!
@@ -11,6 +11,7 @@
 //! Wakers are dropped after the lock is released, too: the last one of a task may drop the task,
 //! and with it other calls of this registry.
 
+mod counts;
 mod deadlines;
 mod ending;
 mod entry;
