@@ -6,6 +6,7 @@ mod producer;
 mod queue;
 mod record_queue;
 mod scheduling;
+mod version;
 
 use std::ffi::CStr;
 
@@ -22,6 +23,7 @@ pub(super) use producer::Sender;
 pub(super) use queue::{Alerted, Queue};
 pub(super) use record_queue::{Inbox, Polled, poll_events};
 pub(super) use scheduling::patiently;
+pub(super) use version::warn_if_untested;
 
 /// Whether a record whose delivery ended with an error is certainly not in the log.
 pub(super) fn certainly_not_persisted(message: &BorrowedMessage<'_>) -> bool {
