@@ -1,12 +1,15 @@
 //! A member of a consumer group: reads what it is assigned, commits what is done, and lets go of
 //! what is taken away when those who work on it have finished.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use tokio::runtime::Handle;
 
@@ -16,7 +19,7 @@ use crate::transport::kafka::client::errors;
 use crate::transport::kafka::client::events::Events;
 use crate::transport::kafka::client::latch::Latch;
 use crate::transport::kafka::config::clients::Settings;
-use crate::transport::kafka::consumer::burst::Flow;
+use crate::transport::kafka::consumer::burst::Burst;
 use crate::transport::kafka::consumer::rebalance::{Context, commit, number};
 use crate::transport::kafka::consumer::watchdog::Turn;
 use crate::transport::kafka::ffi;
@@ -30,8 +33,8 @@ use crate::util::sync::lock;
 /// How long one poll waits: how soon the thread sees that it is to leave or to commit.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// The same for the rest of a flow: as short as librdkafka can wait.
-const TORN_ROUND: Duration = Duration::from_millis(1);
+/// The same for the rest of a partial batch.
+const PARTIAL_BATCH_ROUND: Duration = Duration::from_millis(1);
 
 /// The same while paused, so that a resumption is seen soon.
 const PAUSED_ROUND: Duration = Duration::from_millis(5);
@@ -55,19 +58,7 @@ pub(in crate::transport::kafka) fn join(
     let runtime = Handle::try_current().ok();
     blocking::start("kafka-rpc-group", move |reply: Reply<_>| {
         let _entered = runtime.as_ref().map(Handle::enter);
-        let shared = Arc::new(Shared {
-            events: Events::new(&settings),
-            options,
-            sink,
-            owned: Mutex::default(),
-            records: OnceLock::new(),
-            paused: AtomicBool::new(false),
-            leave_by: Mutex::default(),
-            leaving: Latch::default(),
-            left: Latch::default(),
-            poller: Mutex::default(),
-            turn: Turn::default(),
-        });
+        let shared = Arc::new(Shared::new(&settings, options, sink));
         let second = Arc::clone(&shared);
         let started = subscribe(&settings, &shared).and_then(|poller| {
             *lock(&shared.poller) = Some(poller);
@@ -91,15 +82,18 @@ pub(in crate::transport::kafka) fn join(
 
 fn subscribe(settings: &Settings, shared: &Arc<Shared>) -> Result<Poller, TransportError> {
     topics::check_name(&shared.options.topic)?;
-    let consumer: BaseConsumer<Context> = settings
+    let client: BaseConsumer<Context> = settings
         .member(&shared.options)?
         .create_with_context(Context(Arc::clone(shared)))
         .map_err(|error| errors::from_creation(&error))?;
+    let consumer = ffi::Consumer::new(client, &shared.options.topic)
+        .map_err(|error| errors::from_creation(&error))?;
     let poller = Poller::new(consumer);
     // Before the first assignment, which is heard of by polling. It is set once.
-    let _ = shared.records.set(Arc::downgrade(poller.inbox.queue()));
+    let _ = shared.forwarder.set(poller.consumer.forwarder());
     poller
         .consumer
+        .client()
         .subscribe(&[&shared.options.topic])
         .map_err(|error| errors::from_kafka("the topic can't be subscribed to", &error))?;
     Ok(poller)
@@ -110,8 +104,8 @@ pub(in crate::transport::kafka) struct Shared {
     pub(in crate::transport::kafka) events: Events,
     pub(in crate::transport::kafka) options: GroupOptions,
     pub(in crate::transport::kafka) sink: Arc<dyn GroupSink>,
-    /// Where the records of assigned partitions are to come.
-    pub(in crate::transport::kafka) records: OnceLock<Weak<ffi::Queue>>,
+    /// Sends the records of assigned partitions to where many are read at a time.
+    pub(in crate::transport::kafka) forwarder: OnceLock<ffi::Forwarder>,
     /// The partitions that are the member's, each with what is to be committed for it.
     pub(in crate::transport::kafka) owned: Mutex<BTreeMap<i32, Option<i64>>>,
     /// No records are wanted. Librdkafka isn't told: it drops an order to pause or to resume that
@@ -127,6 +121,22 @@ pub(in crate::transport::kafka) struct Shared {
 }
 
 impl Shared {
+    fn new(settings: &Arc<Settings>, options: GroupOptions, sink: Arc<dyn GroupSink>) -> Self {
+        Self {
+            events: Events::new(settings),
+            options,
+            sink,
+            owned: Mutex::default(),
+            forwarder: OnceLock::new(),
+            paused: AtomicBool::new(false),
+            leave_by: Mutex::default(),
+            leaving: Latch::default(),
+            left: Latch::default(),
+            poller: Mutex::default(),
+            turn: Turn::default(),
+        }
+    }
+
     fn leave(&self, patience: Duration) {
         *lock(&self.leave_by) = Instant::now().checked_add(patience);
         self.leaving.open();
@@ -174,19 +184,16 @@ impl Shared {
 
 /// The member's consumer, and what is to be done besides reading.
 struct Poller {
-    // Dropped before the consumer.
-    inbox: ffi::Inbox,
-    consumer: BaseConsumer<Context>,
-    flow: Flow,
+    consumer: ffi::Consumer<Context>,
+    burst: Burst,
     committed: Instant,
 }
 
 impl Poller {
-    fn new(consumer: BaseConsumer<Context>) -> Self {
+    fn new(consumer: ffi::Consumer<Context>) -> Self {
         Self {
-            inbox: ffi::Inbox::new(&consumer),
             consumer,
-            flow: Flow::default(),
+            burst: Burst::default(),
             committed: Instant::now(),
         }
     }
@@ -196,7 +203,7 @@ impl Poller {
     fn next(&mut self, shared: &Shared) -> Option<(Box<dyn Work>, bool)> {
         loop {
             // What librdkafka gave out, it won't give out again: it is handed on before anything else.
-            if self.inbox.is_handed_on() {
+            if self.consumer.is_handed_on() {
                 if shared.leaving.is_open() {
                     shared.sink.flush();
                     self.leave(shared);
@@ -204,24 +211,24 @@ impl Poller {
                 }
                 if self.committed.elapsed() >= COMMIT_INTERVAL {
                     self.committed = Instant::now();
-                    commit(&self.consumer, shared, None);
+                    commit(self.consumer.client(), shared, None);
                 }
             }
             // Without waiting first: only so can it be told that nothing is there.
             let mut polled = self.poll(shared, Duration::ZERO);
-            if matches!(polled, Polled::Nothing) && self.flow.is_torn(Instant::now) {
-                polled = self.poll(shared, TORN_ROUND);
+            if matches!(polled, Polled::Nothing) && self.burst.is_partial_batch(Instant::now) {
+                polled = self.poll(shared, PARTIAL_BATCH_ROUND);
             }
             if matches!(polled, Polled::Nothing) {
-                self.flow.end(Instant::now);
+                self.burst.end(Instant::now);
                 shared.sink.flush();
                 shared.sink.idle();
                 polled = self.poll(shared, ROUND);
             }
             match polled {
-                Polled::Nothing | Polled::Record(None) => {}
+                Polled::Nothing | Polled::Record(None) | Polled::Foreign => {}
                 Polled::Record(Some(work)) => {
-                    let alone = self.flow.is_single(Instant::now) && self.inbox.is_empty();
+                    let alone = self.burst.is_single(Instant::now) && self.consumer.is_empty();
                     return Some((work, alone));
                 }
                 Polled::Error(error @ KafkaError::MessageConsumptionFatal(_)) => {
@@ -234,16 +241,16 @@ impl Poller {
     }
 
     fn poll(&mut self, shared: &Shared, wait: Duration) -> Polled<Option<Box<dyn Work>>> {
-        let flow = &mut self.flow;
+        let burst = &mut self.burst;
         let hand_on = |record: Incoming<'_>| {
-            flow.record();
+            burst.record();
             shared.sink.record(record)
         };
         // What librdkafka gave out is handed on even so.
-        if shared.paused.load(Ordering::Acquire) && self.inbox.is_handed_on() {
-            return ffi::poll_events(&self.consumer, wait.min(PAUSED_ROUND), hand_on);
+        if shared.paused.load(Ordering::Acquire) && self.consumer.is_handed_on() {
+            return self.consumer.poll_events(wait.min(PAUSED_ROUND), hand_on);
         }
-        self.inbox.poll(&self.consumer, wait, hand_on)
+        self.consumer.poll(wait, hand_on)
     }
 
     /// Gives everything up and leaves, while the group's coordinator can still be told.
@@ -253,14 +260,15 @@ impl Poller {
         if shared.options.instance.is_some() {
             return;
         }
-        self.consumer.unsubscribe();
+        let client = self.consumer.client();
+        client.unsubscribe();
         // Unsubscribing revokes what is owned, which is heard of by polling, and then tells the
         // group. Closing the consumer before that is done would cancel it, and the others would
         // have to wait until this member is given up for dead. Records that are still on their way
         // aren't handed on: they are the next owner's.
         let by = *lock(&shared.leave_by);
-        while ffi::is_member(self.consumer.client()) && by.is_none_or(|by| Instant::now() < by) {
-            drop(self.consumer.poll(LEAVING_ROUND));
+        while ffi::is_member(client.client()) && by.is_none_or(|by| Instant::now() < by) {
+            drop(client.poll(LEAVING_ROUND));
         }
     }
 }

@@ -2,7 +2,7 @@
 //! commits to librdkafka.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
@@ -73,9 +73,9 @@ impl Context {
         if new.is_empty() {
             return;
         }
-        if let Some(records) = shared.records.get().and_then(Weak::upgrade) {
+        if let Some(forwarder) = shared.forwarder.get() {
             for partition in &new {
-                records.adopt(consumer.client(), &shared.options.topic, *partition);
+                forwarder.forward_partition(consumer, &shared.options.topic, *partition);
             }
         }
         let ends = self.ends(consumer, &new);

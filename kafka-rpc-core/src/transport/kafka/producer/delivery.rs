@@ -31,7 +31,7 @@ const SAME_MOMENT_MS: u64 = 10;
 // Tokens travel through librdkafka as pointers.
 const _: () = assert!(usize::BITS >= u64::BITS, "tokens need 64-bit pointers");
 
-pub(in crate::transport::kafka) type Connected = Arc<ffi::Sender<Deliveries>>;
+pub(in crate::transport::kafka) type Connected = Arc<ffi::Producer<Deliveries>>;
 
 /// What a producer's client, its thread and its handle share.
 pub(in crate::transport::kafka) struct Shared {
@@ -59,7 +59,7 @@ impl Shared {
     /// Hears reports for a while: as long as somebody waits for one, else what there is by now.
     pub(in crate::transport::kafka) fn hear(
         &self,
-        sender: &ffi::Sender<Deliveries>,
+        sender: &ffi::Producer<Deliveries>,
         lull: &mut Lull,
     ) {
         self.reports.attend();
@@ -76,8 +76,8 @@ impl Shared {
     }
 
     /// Hears what one event tells, if there is one, and passes it on.
-    pub(in crate::transport::kafka) fn look(&self, sender: &ffi::Sender<Deliveries>) -> bool {
-        let heard = sender.hear(|report| self.ended(report));
+    pub(in crate::transport::kafka) fn look(&self, sender: &ffi::Producer<Deliveries>) -> bool {
+        let heard = sender.poll_event(|report| self.ended(report));
         self.tell();
         heard
     }
@@ -110,7 +110,7 @@ impl Shared {
     /// Hands records to the client that go together.
     fn send_all(
         &self,
-        sender: Option<&ffi::Sender<Deliveries>>,
+        sender: Option<&ffi::Producer<Deliveries>>,
         window: u16,
         lot: &Lot<'_>,
     ) -> Refused {
@@ -150,7 +150,7 @@ impl Shared {
     /// Hands a record to the client.
     pub(in crate::transport::kafka) fn send(
         &self,
-        sender: &ffi::Sender<Deliveries>,
+        sender: &ffi::Producer<Deliveries>,
         record: &Record<'_>,
         opaque: usize,
     ) -> Result<(), TransportError> {
@@ -160,7 +160,7 @@ impl Shared {
 
     /// Why a client didn't take a record.
     fn explain_refusal(
-        sender: &ffi::Sender<Deliveries>,
+        sender: &ffi::Producer<Deliveries>,
         topic: &str,
         error: &KafkaError,
     ) -> TransportError {
@@ -198,7 +198,7 @@ impl Shared {
     }
 
     /// Lets everything go that is kept back.
-    pub(in crate::transport::kafka) fn release_all(&self, sender: &ffi::Sender<Deliveries>) {
+    pub(in crate::transport::kafka) fn release_all(&self, sender: &ffi::Producer<Deliveries>) {
         let refused = self
             .windows
             .release_all(|window, lot| self.send_all(Some(sender), window, lot));
@@ -315,7 +315,7 @@ pub(in crate::transport::kafka) fn fatal_error(
 }
 
 fn send(
-    sender: &ffi::Sender<Deliveries>,
+    sender: &ffi::Producer<Deliveries>,
     record: &Record<'_>,
     token: usize,
 ) -> Result<(), KafkaError> {

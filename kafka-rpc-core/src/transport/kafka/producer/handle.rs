@@ -97,8 +97,9 @@ fn run(
 
 fn connect(settings: &Settings, shared: &Arc<Shared>) -> Result<Connected, TransportError> {
     let config = settings.producer(shared.duplicates);
-    ffi::patiently(|| config.create_with_context(Deliveries(Arc::clone(shared))))
-        .map(|client| Arc::new(ffi::Sender::new(client, Arc::clone(&shared.reports) as _)))
+    ffi::with_batch_scheduling(|| config.create_with_context(Deliveries(Arc::clone(shared))))
+        .and_then(|client| ffi::Producer::new(client, Arc::clone(&shared.reports) as _))
+        .map(Arc::new)
         .map_err(|error| errors::from_creation(&error))
 }
 
