@@ -4,4 +4,5 @@ pub(super) mod blocking;
 pub(super) mod clock;
 pub(super) mod errors;
 pub(super) mod events;
+pub(super) mod keeper;
 pub(super) mod latch;

@@ -154,6 +154,7 @@ impl<C: ConsumerContext> Consumer<C> {
     }
 
     /// By which way the records came that were handed on.
+    #[cfg(test)]
     pub(in crate::transport::kafka) const fn arrivals(&self) -> Arrivals {
         self.arrivals
     }

@@ -43,15 +43,25 @@ pub(in crate::transport::kafka) struct Bed {
 
 impl Bed {
     pub(in crate::transport::kafka) fn new() -> Self {
-        let brokers = real_brokers();
-        let kafka = match &brokers {
-            Some(brokers) => Kafka::new(brokers),
-            None => Kafka::embedded().expect("the embedded cluster starts"),
-        };
+        match real_brokers() {
+            Some(brokers) => Self::with(Kafka::new(brokers), true),
+            None => Self::embedded(),
+        }
+    }
+
+    /// Never with a real cluster: one that the transport's own means can take down.
+    pub(in crate::transport::kafka) fn embedded() -> Self {
+        Self::with(
+            Kafka::embedded().expect("the embedded cluster starts"),
+            false,
+        )
+    }
+
+    fn with(kafka: Kafka, real: bool) -> Self {
         Self {
             transport: kafka.open().expect("the settings are fine"),
             kafka,
-            real: brokers.is_some(),
+            real,
             topics: Mutex::default(),
         }
     }
@@ -329,7 +339,11 @@ pub(in crate::transport::kafka) fn append(
     }
 }
 
-fn record<'a>(topic: &'a str, partition: u32, value: &'a [u8]) -> Record<'a> {
+pub(in crate::transport::kafka) fn record<'a>(
+    topic: &'a str,
+    partition: u32,
+    value: &'a [u8],
+) -> Record<'a> {
     Record {
         topic,
         partition,

@@ -110,6 +110,7 @@ impl<R: Read> SharedReader<R> {
         stop: impl Fn() -> bool,
         mut attend: impl FnMut(&mut R),
     ) {
+        let _end = End(self);
         let mut distrusted = None;
         let mut progress = Progress::default();
         while !stop() {
@@ -132,9 +133,6 @@ impl<R: Read> SharedReader<R> {
                 self.alert();
             }
         }
-        let reader = lock(&self.reader).take();
-        drop(reader);
-        self.wake();
     }
 
     fn rest(&self, progress: &Progress, stop: impl Fn() -> bool) {
@@ -160,6 +158,17 @@ impl<R: Read> SharedReader<R> {
         if let Some(task) = task {
             task.wake();
         }
+    }
+}
+
+/// Takes the reader out when the thread's part ends, also by a panic: nobody else may destroy it.
+struct End<'a, R: Read>(&'a SharedReader<R>);
+
+impl<R: Read> Drop for End<'_, R> {
+    fn drop(&mut self) {
+        let reader = lock(&self.0.reader).take();
+        drop(reader);
+        self.0.wake();
     }
 }
 
