@@ -4,6 +4,39 @@
 //! Every client of librdkafka lives on a thread of its own, which polls it and tears it down: both
 //! block, and neither may happen on an async worker or on the thread of whoever drops a handle. A
 //! handle therefore holds what its thread shares with it, and tells it to stop.
+//!
+//! # Threads and locks
+//!
+//! | Thread | How many | What it does |
+//! |---|---|---|
+//! | `kafka-rpc-producer` | one a producer | reads delivery reports and events, replaces a client after a fatal error, and is the only one to destroy one |
+//! | `kafka-rpc-listener` | one a listener | starts and ends the consumer, and reads while the task does not |
+//! | a task on the caller's runtime | one a listener, where there is a runtime | reads replies and wakes their callers |
+//! | `kafka-rpc-group` | two a member | one holds the lease, polls, runs rebalances and quick handlers; the other takes over if that takes long |
+//! | `kafka-rpc-metadata`, `-admin` | one a lookup or creation | asks, answers, then destroys its client |
+//! | `kafka-rpc-flush`, `-leave` | one a call | waits for another thread on behalf of a future |
+//! | `kafka-rpc-clock` | one an alarm | sleeps until it is due, and ticks |
+//! | `kafka-rpc-embedded` | one, at the end | destroys the cluster within the process |
+//! | `rdk:…` | librdkafka's own | connections; call [`ffi::Alerted`] when something comes into an empty queue |
+//!
+//! Callers' threads and async workers produce records (`Producer::produce`, `release`), read what was
+//! reported meanwhile, and commit offsets by noting them; none of that blocks.
+//!
+//! Locks are taken in this order, and none of a later line before one of an earlier:
+//!
+//! 1. a member's `poller` (while it polls, and so during every call of its sink), or the listener's
+//!    reader (likewise);
+//! 2. whatever sinks take: those of client and server;
+//! 3. in the producer, the state of one partition in flight, held while its record is handed to
+//!    librdkafka, so that no later record overtakes it;
+//! 4. in the producer, the slot of the client, which is read for the time of a clone only, and the
+//!    topics of `ffi`'s producer, held while a record is handed over;
+//! 5. librdkafka's own locks;
+//! 6. what is woken from its queues' callbacks: the sleep of the producer's thread, of a polling
+//!    consumer and of the listener's thread, and the waker of the reading task.
+//!
+//! A member's `owned` and `leave_by`, the producer's `batch` and `ended`, a client's last failure and
+//! a latch are leaves: under them nothing else is locked or called.
 
 mod admin;
 mod client;
@@ -77,18 +110,13 @@ impl Transport for KafkaTransport {
     fn partitions(
         &self,
         topic: &str,
-        patience: Duration,
+        timeout: Duration,
     ) -> BoxFuture<Result<Option<u32>, TransportError>> {
-        admin::topics::partitions(&self.settings, topic, patience)
+        admin::topics::partitions(&self.settings, topic, timeout)
     }
 
-    fn ends(
-        &self,
-        topic: &str,
-        partitions: u32,
-        patience: Duration,
-    ) -> BoxFuture<Vec<Option<i64>>> {
-        admin::topics::ends(&self.settings, topic, partitions, patience)
+    fn ends(&self, topic: &str, partitions: u32, timeout: Duration) -> BoxFuture<Vec<Option<i64>>> {
+        admin::topics::ends(&self.settings, topic, partitions, timeout)
     }
 
     fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>> {

@@ -1,5 +1,8 @@
 //! librdkafka's mock cluster as a cluster within the process.
 
+use std::mem;
+use std::sync::mpsc;
+
 use rdkafka::ClientConfig;
 use rdkafka::client::{Client, DefaultClientContext};
 use rdkafka::config::RDKafkaLogLevel;
@@ -79,10 +82,14 @@ impl Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        // Tearing the cluster down joins its threads.
-        let client = self.client.take();
-        if let Err(error) = blocking::spawn("kafka-rpc-embedded", move || drop(client)) {
-            tracing::warn!(target: "kafka_rpc::librdkafka", "{error}");
+        // Tearing the cluster down joins its threads. Without a thread for that it is left as it is.
+        let (give, take) = mpsc::channel();
+        match blocking::spawn("kafka-rpc-embedded", move || drop(take.recv())) {
+            Ok(()) => drop(give.send(self.client.take())),
+            Err(error) => {
+                mem::forget(self.client.take());
+                tracing::warn!(target: "kafka_rpc::librdkafka", "{error}");
+            }
         }
     }
 }

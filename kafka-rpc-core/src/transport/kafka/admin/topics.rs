@@ -19,7 +19,7 @@ use crate::transport::{BoxFuture, TopicSpec, TransportError, TransportErrorKind}
 use crate::util::park::block_on;
 
 /// How long the creation of a topic may take until it can be used.
-const CREATION_PATIENCE: Duration = Duration::from_secs(30);
+const CREATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a first lookup waits before the client's events are read. The next one waits twice as
 /// long, for the sake of slow links.
@@ -42,11 +42,11 @@ enum Topic {
 pub(in crate::transport::kafka) fn partitions(
     settings: &Arc<Settings>,
     topic: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> BoxFuture<Result<Option<u32>, TransportError>> {
     let (settings, topic) = (Arc::clone(settings), topic.to_owned());
     blocking::start("kafka-rpc-metadata", move |reply: Reply<_>| {
-        let until = Instant::now() + patience;
+        let until = Instant::now() + timeout;
         match Lookup::open(&settings) {
             Err(error) => drop(reply.send(Err(error))),
             Ok(lookup) => {
@@ -62,7 +62,7 @@ pub(in crate::transport::kafka) fn ends(
     settings: &Arc<Settings>,
     topic: &str,
     partitions: u32,
-    patience: Duration,
+    timeout: Duration,
 ) -> BoxFuture<Vec<Option<i64>>> {
     let (settings, topic) = (Arc::clone(settings), topic.to_owned());
     let numbers: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX)).collect();
@@ -71,7 +71,7 @@ pub(in crate::transport::kafka) fn ends(
         match Lookup::open(&settings) {
             Err(error) => drop(reply.send(Err(error))),
             Ok(lookup) => {
-                let found = end_offsets(&lookup.client, &topic, &asked, patience);
+                let found = end_offsets(&lookup.client, &topic, &asked, timeout);
                 let doing = format!("the offsets of {topic} can't be read");
                 // Before the client is torn down, which takes its time.
                 drop(reply.send(found.map_err(|error| errors::from_kafka(&doing, &error))));
@@ -92,14 +92,14 @@ pub(in crate::transport::kafka) fn end_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partitions: &[i32],
-    patience: Duration,
+    timeout: Duration,
 ) -> KafkaResult<BTreeMap<i32, i64>> {
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {
         // The logical end is -1, and a question for the offset at time -1 is one for the end.
         list.add_partition_offset(topic, *partition, Offset::End)?;
     }
-    let found = consumer.offsets_for_times(list, patience)?;
+    let found = consumer.offsets_for_times(list, timeout)?;
     Ok(found
         .elements()
         .iter()
@@ -116,7 +116,7 @@ pub(in crate::transport::kafka) fn create(
 ) -> BoxFuture<Result<(), TransportError>> {
     let settings = Arc::clone(settings);
     blocking::start("kafka-rpc-admin", move |reply: Reply<_>| {
-        let until = Instant::now() + CREATION_PATIENCE;
+        let until = Instant::now() + CREATION_TIMEOUT;
         match Lookup::open(&settings) {
             Err(error) => drop(reply.send(Err(error))),
             Ok(lookup) => drop(reply.send(lookup.create(&settings, &topic, until))),
@@ -154,9 +154,9 @@ impl Lookup {
         &self,
         topic: &str,
         partition: i32,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<(i64, i64), TransportError> {
-        watermarks(&self.client, &self.events, topic, partition, patience)
+        watermarks(&self.client, &self.events, topic, partition, timeout)
     }
 
     fn topic(&self, name: &str, until: Instant) -> Result<Topic, TransportError> {
@@ -182,7 +182,7 @@ impl Lookup {
                     return Err(TransportError::new(
                         TransportErrorKind::Unavailable,
                         format!(
-                            "the topic {} was created, but has no leaders after {CREATION_PATIENCE:?}",
+                            "the topic {} was created, but has no leaders after {CREATION_TIMEOUT:?}",
                             topic.name
                         ),
                     ));
@@ -222,10 +222,10 @@ pub(in crate::transport::kafka) fn watermarks(
     events: &Events,
     topic: &str,
     partition: i32,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<(i64, i64), TransportError> {
     client
-        .fetch_watermarks(topic, partition, patience.max(PAUSE))
+        .fetch_watermarks(topic, partition, timeout.max(PAUSE))
         .map_err(|error| {
             drain(client);
             let doing = format!("the offsets of {topic}/{partition} can't be read");
@@ -265,11 +265,11 @@ fn find(
 fn look(
     client: &BaseConsumer<Events>,
     name: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Topic, TransportError> {
     let doing = format!("the topic {name} can't be looked up");
     let metadata = client
-        .fetch_metadata(Some(name), patience.max(Duration::from_millis(1)))
+        .fetch_metadata(Some(name), timeout.max(Duration::from_millis(1)))
         .map_err(|error| errors::from_kafka(&doing, &error))?;
     let Some(topic) = metadata.topics().first() else {
         return Ok(Topic::Missing);
@@ -319,8 +319,8 @@ fn request_creation(settings: &Arc<Settings>, topic: &TopicSpec) -> Result<(), T
     .set("message.timestamp.type", "CreateTime")
     .set("retention.ms", &retention);
     let options = AdminOptions::new()
-        .request_timeout(Some(CREATION_PATIENCE / 2))
-        .operation_timeout(Some(CREATION_PATIENCE / 2));
+        .request_timeout(Some(CREATION_TIMEOUT / 2))
+        .operation_timeout(Some(CREATION_TIMEOUT / 2));
     let results = block_on(admin.create_topics([&new], &options))
         .map_err(|error| errors::from_kafka(&doing, &error))?;
     match results.into_iter().next() {

@@ -28,14 +28,14 @@ impl Latch {
         self.open.load(Ordering::Acquire)
     }
 
-    /// Waits until it is open, for `patience` at most; says whether it is.
-    pub(in crate::transport::kafka) fn wait(&self, patience: Duration) -> bool {
-        // A patience that no `Instant` can express ends as never as it is asked to.
-        let until = Instant::now().checked_add(patience);
+    /// Waits until it is open, for `timeout` at most; says whether it is.
+    pub(in crate::transport::kafka) fn wait(&self, timeout: Duration) -> bool {
+        // A timeout that no `Instant` can express ends as never as it is asked to.
+        let until = Instant::now().checked_add(timeout);
         let mut guard = lock(&self.lock);
         while !self.is_open() {
             let left = match until {
-                None => patience,
+                None => timeout,
                 Some(until) => until.saturating_duration_since(Instant::now()),
             };
             if left.is_zero() {

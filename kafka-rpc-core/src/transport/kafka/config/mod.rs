@@ -1,4 +1,6 @@
 //! How librdkafka's clients are set up.
+//!
+//! Settings don't change once a transport is opened: every thread reads them, and nothing is locked.
 
 pub(super) mod clients;
 pub(super) mod defaults;

@@ -9,7 +9,7 @@ use crate::error::{Code, Outcome, RpcError};
 use crate::transport::kafka::admin::embedded::Embedded;
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::config::defaults;
-use crate::transport::kafka::{EffectiveSettings, KafkaTransport, Profile};
+use crate::transport::kafka::{EffectiveSettings, KafkaTransport, Profile, ffi};
 use crate::transport::sealed::Open;
 use crate::transport::{Cluster, Transport, TransportError};
 
@@ -216,6 +216,7 @@ impl fmt::Debug for Kafka {
 impl Open for Kafka {
     fn open(&self) -> Result<Arc<dyn Transport>, TransportError> {
         self.0.check()?;
+        ffi::warn_if_untested();
         Ok(Arc::new(KafkaTransport::new(Arc::clone(&self.0))))
     }
 }

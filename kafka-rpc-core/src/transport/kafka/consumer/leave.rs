@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::transport::kafka::consumer::commit;
-use crate::transport::kafka::consumer::group::Shared;
+use crate::transport::kafka::consumer::member::Shared;
 use crate::transport::kafka::consumer::rebalance::{Context, number, release};
 use crate::transport::kafka::ffi;
 use crate::util::sync::lock;

@@ -1,9 +1,12 @@
 //! Reads one partition without a group, and never skips a record in silence.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -13,8 +16,8 @@ use crate::transport::kafka::client::errors;
 use crate::transport::kafka::client::events::Events;
 use crate::transport::kafka::client::latch::Latch;
 use crate::transport::kafka::config::clients::Settings;
-use crate::transport::kafka::consumer::reader_task::{More, Read, Running};
-use crate::transport::kafka::ffi::{Alerted, Inbox, Polled};
+use crate::transport::kafka::consumer::reader_task::{More, Read, SharedReader};
+use crate::transport::kafka::ffi::{self, Polled};
 use crate::transport::{BoxFuture, Listener, ListenerSink, TransportError, TransportErrorKind};
 
 /// How long one poll waits: how soon the thread notices that it is to stop.
@@ -27,10 +30,10 @@ const UNSETTLED_ROUND: Duration = Duration::from_millis(5);
 const BATCH: usize = 256;
 
 /// How long the start of a listener may take.
-const START_PATIENCE: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long one question for the offsets may take, and the pause before the next.
-const QUESTION: Duration = Duration::from_secs(2);
+/// How long one lookup of the offsets may take, and the pause before the next.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(in crate::transport::kafka) fn open(
@@ -48,23 +51,20 @@ pub(in crate::transport::kafka) fn open(
             Err(error) => return drop(reply.send(Err(error))),
         };
         let stop = Arc::clone(&reader.stop);
-        let running = Running::new(reader);
-        running.edit(|reader| {
-            let alerted: Arc<dyn Alerted> = Arc::new(Arc::downgrade(&running));
-            reader.inbox.alert(&alerted);
-        });
+        let shared = SharedReader::new(reader);
+        shared.edit(|reader| reader.consumer.alert(Arc::new(Arc::downgrade(&shared))));
         if let Some(runtime) = runtime {
-            runtime.spawn(running.task());
+            runtime.spawn(shared.task());
         }
-        let handle: Box<dyn Listener> = Box::new(Handle(Arc::clone(&stop), Arc::clone(&running)));
+        let handle: Box<dyn Listener> = Box::new(Handle(Arc::clone(&stop), Arc::clone(&shared)));
         // Where nobody waits any more, the handle is dropped here, and the loop ends at once.
         drop(reply.send(Ok(handle)));
         // The consumer's teardown blocks; it happens here, on the consumer's own thread.
-        running.watch(|| stop.is_open(), Reader::attend);
+        shared.watch(|| stop.is_open(), Reader::attend);
     })
 }
 
-struct Handle(Arc<Latch>, Arc<Running<Reader>>);
+struct Handle(Arc<Latch>, Arc<SharedReader<Reader>>);
 
 impl Listener for Handle {}
 
@@ -76,11 +76,9 @@ impl Drop for Handle {
 }
 
 struct Reader {
-    // Dropped before the consumer.
-    inbox: Inbox,
+    consumer: ffi::Consumer<Events>,
     /// What the task that reads came upon.
     failed: Option<KafkaError>,
-    consumer: BaseConsumer<Events>,
     events: Events,
     settings: Arc<Settings>,
     topic: String,
@@ -107,14 +105,14 @@ impl Reader {
         partition: u32,
         sink: Arc<dyn ListenerSink>,
     ) -> Result<Self, TransportError> {
-        let until = Instant::now() + START_PATIENCE;
+        let until = Instant::now() + START_TIMEOUT;
         let events = Events::new(settings);
-        let consumer = settings
+        let client: BaseConsumer<Events> = settings
             .listener()
             .create_with_context(events.clone())
             .map_err(|error| errors::from_creation(&error))?;
         // Asking for the offsets of what doesn't exist would only time out.
-        let partitions = topics::count(&consumer, &events, topic, until)?;
+        let partitions = topics::count(&client, &events, topic, until)?;
         if partitions.is_none_or(|partitions| partition >= partitions) {
             return Err(TransportError::new(
                 TransportErrorKind::UnknownTopic,
@@ -127,9 +125,9 @@ impl Reader {
             ));
         }
         let mut reader = Self {
-            inbox: Inbox::new(&consumer, topic),
+            consumer: ffi::Consumer::new(client, topic)
+                .map_err(|error| errors::from_creation(&error))?,
             failed: None,
-            consumer,
             events,
             settings: Arc::clone(settings),
             topic: topic.to_owned(),
@@ -140,13 +138,13 @@ impl Reader {
             stop: Arc::new(Latch::default()),
         };
         // On the consumer's own connection, which is free and is warm from then on.
-        let patience = until.saturating_duration_since(Instant::now());
+        let timeout = until.saturating_duration_since(Instant::now());
         let (_, high) = topics::watermarks(
-            &reader.consumer,
+            reader.consumer.client(),
             &reader.events,
             topic,
             reader.partition,
-            patience,
+            timeout,
         )?;
         reader.assign(high)?;
         reader.prove(until)?;
@@ -177,9 +175,9 @@ impl Reader {
     /// and records that come in between would be missed.
     fn assign(&mut self, next: i64) -> Result<(), TransportError> {
         let mut list = TopicPartitionList::with_capacity(1);
-        self.inbox.clear();
+        self.consumer.clear();
         list.add_partition_offset(&self.topic, self.partition, Offset::Offset(next))
-            .and_then(|()| self.consumer.assign(&list))
+            .and_then(|()| self.consumer.client().assign(&list))
             .map_err(|error| errors::from_kafka("the partition can't be assigned", &error))?;
         self.next = next;
         self.settled = false;
@@ -193,21 +191,19 @@ impl Reader {
         }
         // Before the first record of a new assignment librdkafka may still have to end the one before,
         // and then forgets where its records were to come. None is lost by that.
-        self.inbox
-            .queue()
-            .adopt(self.consumer.client(), &self.topic, self.partition);
+        self.consumer.forward_partition(&self.topic, self.partition);
         self.poll(UNSETTLED_ROUND)
     }
 
     /// Waits so long for a record, or for the end of the partition, and passes a record on.
     fn poll(&mut self, wait: Duration) -> Result<Found, KafkaError> {
         let (sink, next) = (&*self.sink, &mut self.next);
-        let polled = self.inbox.poll(&self.consumer, wait, |record| {
+        let polled = self.consumer.poll(wait, |record| {
             *next = record.offset + 1;
             sink.record(record);
         });
         match polled {
-            // It assigns its own topic, and nobody else assigns it anything.
+            // Nobody assigns it another topic than its own.
             Polled::Nothing | Polled::Foreign => Ok(Found::Nothing),
             // There may be nothing to read at the moment.
             Polled::Record(()) | Polled::Error(KafkaError::PartitionEOF(_)) => {
@@ -286,13 +282,13 @@ impl Reader {
 
     /// The partition's low and high offset; `None` if it doesn't exist.
     fn holds(&self, lookup: &Lookup) -> Result<Option<(i64, i64)>, TransportError> {
-        let partitions = lookup.count(&self.topic, Instant::now() + QUESTION)?;
+        let partitions = lookup.count(&self.topic, Instant::now() + LOOKUP_TIMEOUT)?;
         let partition = u32::try_from(self.partition).unwrap_or(u32::MAX);
         if partitions.is_none_or(|partitions| partition >= partitions) {
             return Ok(None);
         }
         lookup
-            .watermarks(&self.topic, self.partition, QUESTION)
+            .watermarks(&self.topic, self.partition, LOOKUP_TIMEOUT)
             .map(Some)
     }
 }
@@ -304,7 +300,7 @@ impl Read for Reader {
         }
         for _ in 0..BATCH {
             match self.poll(Duration::ZERO) {
-                Ok(Found::Something) if !self.inbox.is_drained() => {}
+                Ok(Found::Something) if !self.consumer.is_drained() => {}
                 Ok(_) => return More::No,
                 Err(error) => {
                     self.failed = Some(error);

@@ -1,11 +1,22 @@
 //! Reads: as a member of a group, or as a listener without one.
+//!
+//! # Threads and locks
+//!
+//! A member's consumer is in a `Poller`, locked by whichever of its two threads holds the lease
+//! of `watchdog`; `rebalance` runs on that thread, within a poll. What is owned and noted for commit is
+//! in `offsets` of `member`, a leaf that any thread may lock. A listener's consumer is in the `SharedReader` of
+//! `reader_task`, locked by the task while it is relied on, and else by the listener's thread; that
+//! thread alone takes it out, at its end. Sinks are called with the consumer locked. From a queue's
+//! callback only `reader_task`'s `lock` and the waker of the task are locked, one after the other.
 
-pub(super) mod burst;
-pub(super) mod commit;
+mod burst;
+mod commit;
 pub(super) mod group;
-pub(super) mod leave;
+mod leave;
 pub(super) mod listener;
-pub(super) mod offsets;
+mod member;
+mod offsets;
+mod poller;
 pub(super) mod reader_task;
-pub(super) mod rebalance;
+mod rebalance;
 pub(super) mod watchdog;

@@ -7,21 +7,21 @@
 //! none, and the group waits for another.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, TopicPartitionList};
+use rdkafka_sys::bindings::rd_kafka_resp_err_t as Code;
 
 use crate::transport::kafka::admin::topics;
 use crate::transport::kafka::client::latch::Latch;
 use crate::transport::kafka::consumer::commit;
-use crate::transport::kafka::consumer::group::Shared;
+use crate::transport::kafka::consumer::member::Shared;
 use crate::transport::{Assigned, Release};
 use crate::util::sync::lock;
 
@@ -70,9 +70,9 @@ impl Context {
         // To assign one twice is an error.
         new.retain(|partition| !lock(&shared.assigned).contains(partition));
         if !new.is_empty() {
-            if let Some(records) = shared.records.get().and_then(Weak::upgrade) {
+            if let Some(forwarder) = shared.forwarder.get() {
                 for partition in &new {
-                    records.adopt(consumer.client(), &shared.options.topic, *partition);
+                    forwarder.forward_partition(consumer, &shared.options.topic, *partition);
                 }
             }
             let ends = self.ends(consumer, &new);

@@ -3,22 +3,24 @@
 //! The wrapper's asynchronous commit tells nobody how it ended, and its synchronous one waits for a
 //! coordinator that can't be reached without a bound. So results come into a queue of their own.
 
+use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{ptr, slice};
 
-use rdkafka::bindings::{
-    rd_kafka_commit_queue, rd_kafka_event_error, rd_kafka_event_topic_partition_list,
-    rd_kafka_queue_poll, rd_kafka_resp_err_t,
-};
+use rdkafka::TopicPartitionList;
 use rdkafka::client::Client;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::{ClientContext, TopicPartitionList};
+use rdkafka_sys::bindings::{
+    rd_kafka_commit_queue, rd_kafka_event_error, rd_kafka_event_topic_partition_list,
+    rd_kafka_resp_err_t,
+};
 
 use crate::transport::kafka::ffi::delivery_event::Event;
 use crate::transport::kafka::ffi::queue::Queue;
 
-/// A consumer's commits that are under way. To be dropped before the consumer.
+/// A consumer's commits that are under way.
 #[derive(Debug)]
 pub(in crate::transport::kafka) struct Commits {
     queue: Queue,
@@ -34,24 +36,28 @@ pub(in crate::transport::kafka) struct Refused {
 }
 
 impl Commits {
-    pub(in crate::transport::kafka) fn new<C: ClientContext>(client: &Client<C>) -> Self {
-        Self {
-            queue: Queue::new(client),
+    /// Those of a client.
+    ///
+    /// # Safety
+    /// It is dropped before the client.
+    pub(super) unsafe fn new<C: ConsumerContext>(client: &Client<C>) -> Option<Self> {
+        Some(Self {
+            // SAFETY: as the caller promises.
+            queue: unsafe { Queue::new(client)? },
             under_way: AtomicUsize::new(0),
-        }
+        })
     }
 
     /// Hands a commit over, without waiting for its end.
-    pub(in crate::transport::kafka) fn begin<C: ClientContext>(
+    pub(in crate::transport::kafka) fn begin(
         &self,
-        client: &Client<C>,
         offsets: &TopicPartitionList,
     ) -> KafkaResult<()> {
-        // SAFETY: client, list and queue are alive; the list is copied. Without a callback the result
-        // comes as an event.
+        // SAFETY: the queue is alive, and so is its client; the list is copied. Without a callback the
+        // result comes as an event.
         let error = unsafe {
             rd_kafka_commit_queue(
-                client.native_ptr(),
+                self.queue.client(),
                 offsets.ptr(),
                 self.queue.ptr(),
                 None,
@@ -75,9 +81,7 @@ impl Commits {
         &self,
         wait: Duration,
     ) -> Option<Result<(), Refused>> {
-        let wait = wait.as_millis().try_into().unwrap_or(i32::MAX);
-        // SAFETY: the queue is ours.
-        let event = Event::new(unsafe { rd_kafka_queue_poll(self.queue.ptr(), wait) })?;
+        let event = Event::next(&self.queue, wait)?;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         // SAFETY: the event is alive until the end of this function. Only results of commits come into
         // this queue, and they have a list of partitions, which is the event's.
@@ -105,5 +109,32 @@ impl Commits {
                 partitions: failed.map(|one| one.partition).collect(),
             })
         }))
+    }
+}
+
+/// Leads from a consumer to its commits, for its context and for its thread. Leads nowhere once the
+/// consumer is being torn down.
+#[derive(Debug)]
+pub(in crate::transport::kafka) struct Committer {
+    /// The address of the consumer's client.
+    pub(super) client: usize,
+    pub(super) commits: Weak<Commits>,
+}
+
+impl Committer {
+    /// Does something with the commits of `consumer`; `None` where it is being torn down, or isn't the
+    /// committer's own.
+    pub(in crate::transport::kafka) fn with<C: ConsumerContext, T>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        act: impl FnOnce(&Commits) -> T,
+    ) -> Option<T> {
+        // The queue is kept during this call only, and only while its client is borrowed, so that the
+        // client outlives it. A later client at the same address has no queue here, since the owner
+        // has dropped this one before its client.
+        if consumer.client().native_ptr().addr() != self.client {
+            return None;
+        }
+        self.commits.upgrade().map(|commits| act(&commits))
     }
 }

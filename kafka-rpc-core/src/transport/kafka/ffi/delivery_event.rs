@@ -1,17 +1,18 @@
-//! Hears what a producer's client has to tell, as the wrapper does, but without allocating for it.
+//! Reads the events of a producer's queue as the wrapper does, but without allocating for each.
 
 use std::ffi::{CStr, c_char, c_int};
-use std::ptr;
+use std::ptr::{self, NonNull};
+use std::time::Duration;
 
 use rdkafka::ClientContext;
-use rdkafka::bindings::{
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka_sys::bindings::{
     RD_KAFKA_EVENT_DR, RD_KAFKA_EVENT_ERROR, RD_KAFKA_EVENT_LOG, RD_KAFKA_EVENT_STATS,
     rd_kafka_event_destroy, rd_kafka_event_error, rd_kafka_event_error_string, rd_kafka_event_log,
     rd_kafka_event_message_next, rd_kafka_event_stats, rd_kafka_event_t, rd_kafka_event_type,
     rd_kafka_message_status, rd_kafka_msg_status_t, rd_kafka_queue_poll, rd_kafka_resp_err_t,
 };
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::transport::kafka::ffi::queue::Queue;
 
@@ -30,43 +31,47 @@ pub(in crate::transport::kafka) struct Failure {
     pub(in crate::transport::kafka) not_persisted: bool,
 }
 
-pub(super) struct Event(*mut rd_kafka_event_t);
+/// An event that was taken from a queue, whose client is alive.
+pub(super) struct Event(NonNull<rd_kafka_event_t>);
 
 impl Event {
-    /// Takes an event that was got from a queue; `None` if there was none.
-    pub(super) fn new(event: *mut rd_kafka_event_t) -> Option<Self> {
-        (!event.is_null()).then_some(Self(event))
+    /// The next event of a queue; `None` if none comes within `wait`.
+    pub(super) fn next(queue: &Queue, wait: Duration) -> Option<Self> {
+        let wait = wait.as_millis().try_into().unwrap_or(i32::MAX);
+        // SAFETY: the queue is alive, as is its client. The event is ours from now on.
+        NonNull::new(unsafe { rd_kafka_queue_poll(queue.ptr(), wait) }).map(Self)
     }
 
     pub(super) const fn ptr(&self) -> *mut rd_kafka_event_t {
-        self.0
+        self.0.as_ptr()
     }
 }
 
 impl Drop for Event {
     fn drop(&mut self) {
-        // SAFETY: the event is ours, and given back once.
-        unsafe { rd_kafka_event_destroy(self.0) };
+        // SAFETY: the event is ours, and is given back once. It doesn't leave `poll_event`, during
+        // which its queue is borrowed, and with it the client is alive.
+        unsafe { rd_kafka_event_destroy(self.ptr()) };
     }
 }
 
-/// Hears the next event of a producer's queue, if there is one: `report` is told of each record, and
-/// the context of everything else.
-pub(super) fn hear<C: ClientContext>(
+/// Reads the next event of a producer's queue, if there is one: `report` is told of each record, and
+/// the context of everything else. Says whether there was one.
+pub(super) fn poll_event<C: ClientContext>(
     queue: &Queue,
     context: &C,
     mut report: impl FnMut(Report),
 ) -> bool {
-    // SAFETY: the queue is ours.
-    let Some(event) = Event::new(unsafe { rd_kafka_queue_poll(queue.ptr(), 0) }) else {
+    let Some(event) = Event::next(queue, Duration::ZERO) else {
         return false;
     };
-    // SAFETY: the event is alive until the end of this function, and so is what is got from it. Which
-    // functions may be called for it follows from its type; texts end with a zero byte.
+    // SAFETY: the event is alive until the end of this function, and so are the messages and texts
+    // that are got from it: they are its own. Each function is called for an event of the type that
+    // it is for. Texts end with a zero byte, and none of these types of event lacks its text.
     unsafe {
-        match rd_kafka_event_type(event.0) {
+        match rd_kafka_event_type(event.ptr()) {
             RD_KAFKA_EVENT_DR => {
-                while let Some(message) = rd_kafka_event_message_next(event.0).as_ref() {
+                while let Some(message) = rd_kafka_event_message_next(event.ptr()).as_ref() {
                     let delivered = message.err == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
                     let failure = (!delivered).then(|| Failure {
                         error: KafkaError::MessageProduction(message.err.into()),
@@ -82,18 +87,18 @@ pub(super) fn hear<C: ClientContext>(
                 let mut text: *const c_char = ptr::null();
                 let mut severity = 0;
                 let into = (&raw mut facility, &raw mut text, &raw mut severity);
-                if rd_kafka_event_log(event.0, into.0, into.1, into.2) == 0 {
+                if rd_kafka_event_log(event.ptr(), into.0, into.1, into.2) == 0 {
                     let facility = CStr::from_ptr(facility).to_string_lossy();
                     let text = CStr::from_ptr(text).to_string_lossy();
                     context.log(level(severity), facility.trim(), text.trim());
                 }
             }
             RD_KAFKA_EVENT_STATS => {
-                context.stats_raw(CStr::from_ptr(rd_kafka_event_stats(event.0)).to_bytes());
+                context.stats_raw(CStr::from_ptr(rd_kafka_event_stats(event.ptr())).to_bytes());
             }
             RD_KAFKA_EVENT_ERROR => {
-                let code = RDKafkaErrorCode::from(rd_kafka_event_error(event.0));
-                let reason = CStr::from_ptr(rd_kafka_event_error_string(event.0));
+                let code = RDKafkaErrorCode::from(rd_kafka_event_error(event.ptr()));
+                let reason = CStr::from_ptr(rd_kafka_event_error_string(event.ptr()));
                 context.error(KafkaError::Global(code), reason.to_string_lossy().trim());
             }
             _ => {}

@@ -1,29 +1,49 @@
 //! The only unsafe code: what librdkafka offers and its safe wrapper doesn't.
+//!
+//! [`Consumer`] and [`Producer`] each own a client and everything of librdkafka's that may not outlive
+//! it: queues, callbacks, topic handles and messages. None of these leaves its owner, and the owner's
+//! `Drop` alone says in which order they go, so that no code outside this folder can make it unsound.
+//!
+//! # Threads and locks
+//!
+//! An owner may be used by any thread; the destruction of its client blocks, so that others decide on
+//! which one it happens. librdkafka's threads call [`Alerted::alert`] under the lock of the queue that
+//! something came into. From there no function of librdkafka may be called, and of our own locks only
+//! those are taken under which nobody calls librdkafka: [`PollWakeup`](poll_wakeup::PollWakeup)'s, and
+//! those of whoever is alerted.
 #![allow(unsafe_code)]
 
 mod commits;
+mod consumer;
 mod delivery_event;
+mod message;
+mod poll_wakeup;
 mod producer;
 mod queue;
-mod record_queue;
 mod scheduling;
+#[cfg(test)]
+mod tests;
+mod version;
 
 use std::ffi::CStr;
 
 use rdkafka::ClientContext;
-use rdkafka::bindings::{
+use rdkafka::client::Client;
+use rdkafka::message::BorrowedMessage;
+use rdkafka_sys::bindings::{
     rd_kafka_handle_mock_cluster, rd_kafka_mem_free, rd_kafka_memberid, rd_kafka_message_status,
     rd_kafka_mock_group_initial_rebalance_delay_ms, rd_kafka_msg_status_t,
 };
-use rdkafka::client::Client;
-use rdkafka::message::BorrowedMessage;
 
-pub(super) use commits::Commits;
+pub(super) use commits::{Commits, Committer, Refused};
+#[cfg(test)]
+pub(super) use consumer::Arrivals;
+pub(super) use consumer::{Consumer, Forwarder, Polled};
 pub(super) use delivery_event::{Failure, Report};
-pub(super) use producer::Sender;
-pub(super) use queue::{Alerted, Queue};
-pub(super) use record_queue::{Inbox, Polled};
-pub(super) use scheduling::patiently;
+pub(super) use producer::Producer;
+pub(super) use queue::Alerted;
+pub(super) use scheduling::with_batch_scheduling;
+pub(super) use version::warn_if_untested;
 
 /// Whether a record whose delivery ended with an error is certainly not in the log.
 pub(super) fn certainly_not_persisted(message: &BorrowedMessage<'_>) -> bool {

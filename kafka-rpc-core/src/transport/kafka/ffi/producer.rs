@@ -1,74 +1,106 @@
-//! Hands records to librdkafka.
+//! A producer's client: hands records to librdkafka, and reads what became of them.
 
 use std::ffi::{CString, c_int, c_void};
-use std::ptr;
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rdkafka::bindings::rd_kafka_vtype_t::{
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
+use rdkafka_sys::bindings::rd_kafka_vtype_t::{
     RD_KAFKA_VTYPE_END, RD_KAFKA_VTYPE_KEY, RD_KAFKA_VTYPE_MSGFLAGS, RD_KAFKA_VTYPE_OPAQUE,
     RD_KAFKA_VTYPE_PARTITION, RD_KAFKA_VTYPE_RKT, RD_KAFKA_VTYPE_TIMESTAMP, RD_KAFKA_VTYPE_VALUE,
 };
-use rdkafka::bindings::{
+use rdkafka_sys::bindings::{
     RD_KAFKA_MSG_F_COPY, rd_kafka_message_t, rd_kafka_produce_batch, rd_kafka_producev,
     rd_kafka_resp_err_t, rd_kafka_topic_destroy, rd_kafka_topic_new, rd_kafka_topic_t,
 };
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 
-use crate::transport::kafka::ffi::delivery_event::{Report, hear};
-use crate::transport::kafka::ffi::queue::{Alert, Alerted, Queue};
+use crate::transport::kafka::ffi::delivery_event::{Report, poll_event};
+use crate::transport::kafka::ffi::queue::{Alerted, Queue, Target};
 
 /// A producer's client, with handles of the topics that it produces to: without one, librdkafka
 /// looks a topic up for each record, under a lock of the whole client.
-pub(in crate::transport::kafka) struct Sender<C: ProducerContext> {
-    // These are dropped before the client, which waits for them.
-    handles: RwLock<Vec<Handle>>,
-    _alert: Alert,
-    events: Arc<Queue>,
-    client: BaseProducer<C>,
+///
+/// It owns everything that may not outlive the client, and hands none of it out. [`Drop`] alone
+/// decides the order in which they go; the order of the fields has no meaning.
+pub(in crate::transport::kafka) struct Producer<C: ProducerContext> {
+    client: ManuallyDrop<BaseProducer<C>>,
+    /// What the client is polled for.
+    events: ManuallyDrop<Queue>,
+    topics: RwLock<Vec<Topic>>,
+    /// What the queue's callback is given.
+    target: Arc<Target>,
 }
 
-struct Handle {
-    topic: Box<str>,
-    handle: *mut rd_kafka_topic_t,
+/// The handle of a topic. Its client is alive: whoever makes one promises to drop it first.
+struct Topic {
+    name: Box<str>,
+    handle: NonNull<rd_kafka_topic_t>,
 }
 
 // SAFETY: librdkafka's topic handles may be used, and given back, by any thread.
-unsafe impl Send for Handle {}
+unsafe impl Send for Topic {}
 // SAFETY: as above.
-unsafe impl Sync for Handle {}
+unsafe impl Sync for Topic {}
 
-impl Drop for Handle {
+impl Drop for Topic {
     fn drop(&mut self) {
-        // SAFETY: the handle is ours, is given back once, and its client is alive: it is dropped
-        // after the handles.
-        unsafe { rd_kafka_topic_destroy(self.handle) };
+        // SAFETY: the handle is ours, is given back once, and its client is alive.
+        unsafe { rd_kafka_topic_destroy(self.handle.as_ptr()) };
     }
 }
 
-impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
-    /// `alerted` is when there is something to be heard by polling the client.
+impl<C: ProducerContext> Drop for Producer<C> {
+    fn drop(&mut self) {
+        // Nobody is to be woken for what is torn down.
+        self.events.clear_callback();
+        // What belongs to the client goes before it.
+        self.topics
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        // SAFETY: each is dropped once, here, and not used afterwards.
+        unsafe {
+            ManuallyDrop::drop(&mut self.events);
+            ManuallyDrop::drop(&mut self.client);
+        }
+        // The callback's target is dropped after this: none of librdkafka's threads is left.
+    }
+}
+
+impl<C: ProducerContext<DeliveryOpaque = usize>> Producer<C> {
+    /// `alerted` is when there is something to be read by [`poll_event`](Self::poll_event).
+    ///
+    /// # Errors
+    /// The client has no queue, as none of librdkafka's lacks.
     pub(in crate::transport::kafka) fn new(
         client: BaseProducer<C>,
         alerted: Arc<dyn Alerted>,
-    ) -> Self {
-        let events = Arc::new(Queue::main(client.client()));
-        Self {
-            handles: RwLock::new(Vec::new()),
-            _alert: Alert::on(Arc::clone(&events), alerted),
-            events,
-            client,
-        }
+    ) -> KafkaResult<Self> {
+        let missing = || KafkaError::ClientCreation("the producer has no queue".to_owned());
+        // SAFETY: `Drop` drops the queue before the client, and so does this function where it ends
+        // early.
+        let events = unsafe { Queue::main(client.client()) }.ok_or_else(missing)?;
+        let producer = Self {
+            client: ManuallyDrop::new(client),
+            events: ManuallyDrop::new(events),
+            topics: RwLock::new(Vec::new()),
+            target: Arc::new(Target(alerted)),
+        };
+        // SAFETY: the target is a field, and fields are dropped after `Drop` has destroyed the client.
+        unsafe { producer.events.set_callback(&producer.target) };
+        Ok(producer)
     }
 
-    pub(in crate::transport::kafka) const fn client(&self) -> &BaseProducer<C> {
+    /// The client, for everything that the wrapper does safely.
+    pub(in crate::transport::kafka) fn client(&self) -> &BaseProducer<C> {
         &self.client
     }
 
-    /// Hears what there is to be heard by now, at most one request's reports at a time; says whether
-    /// there was anything.
-    pub(in crate::transport::kafka) fn hear(&self, report: impl FnMut(Report)) -> bool {
-        hear(&self.events, &**self.client.client().context(), report)
+    /// Reads one event, if there is one: at most one request's reports. Says whether there was one.
+    pub(in crate::transport::kafka) fn poll_event(&self, report: impl FnMut(Report)) -> bool {
+        poll_event(&self.events, &**self.client.client().context(), report)
     }
 
     /// Hands a record without headers over; `token` comes back with its report. A timestamp of 0 is
@@ -88,7 +120,7 @@ impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
         let error = self.with_handle(topic, |handle| {
             let (key, key_length) = parts(key);
             let (value, value_length) = parts(Some(value));
-            // SAFETY: client and handle are alive. Each type is followed by arguments as librdkafka
+            // SAFETY: the client is alive, and so is the handle, which is the client's. Each type is followed by arguments as librdkafka
             // documents them for it, and the end closes the list. Key and value are copied before
             // the call returns.
             unsafe {
@@ -153,7 +185,7 @@ impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
         let handed = self.with_handle(topic, |handle| {
             let count = c_int::try_from(messages.len()).unwrap_or(c_int::MAX);
             let flags = RD_KAFKA_MSG_F_COPY as c_int;
-            // SAFETY: client and handle are alive; there are so many messages, whose keys and
+            // SAFETY: the handle is alive, and so is its client; there are so many messages, whose keys and
             // payloads live as long as the records, and are copied before the call returns.
             unsafe {
                 rd_kafka_produce_batch(handle, partition, flags, messages.as_mut_ptr(), count);
@@ -169,24 +201,26 @@ impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
         }
     }
 
-    /// Calls `with` with the handle of a topic, which is this client's.
+    /// Calls `with` with the handle of a topic, which is this client's and alive during the call.
     fn with_handle<T>(
         &self,
         topic: &str,
         with: impl FnOnce(*mut rd_kafka_topic_t) -> T,
     ) -> Result<T, KafkaError> {
-        let find = |handles: &[Handle]| {
-            let known = handles.iter().find(|known| *known.topic == *topic);
-            known.map(|known| known.handle)
+        let find = |topics: &[Topic]| {
+            let known = topics.iter().find(|known| *known.name == *topic);
+            known.map(|known| known.handle.as_ptr())
         };
-        let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handle) = find(&handles) {
+        // The lock is held during the call: nothing is taken out of the list, and nothing moves what
+        // the handle points to.
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = find(&topics) {
             return Ok(with(handle));
         }
-        drop(handles);
+        drop(topics);
         let name = CString::new(topic)?;
-        let mut handles = self.handles.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handle) = find(&handles) {
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = find(&topics) {
             return Ok(with(handle));
         }
         // SAFETY: the client and the name are alive, and without settings there is nothing to own.
@@ -197,14 +231,17 @@ impl<C: ProducerContext<DeliveryOpaque = usize>> Sender<C> {
                 ptr::null_mut(),
             )
         };
-        if handle.is_null() {
+        let Some(handle) = NonNull::new(handle) else {
             return Err(KafkaError::MessageProduction(
                 RDKafkaErrorCode::InvalidTopic,
             ));
-        }
-        let topic = topic.into();
-        handles.push(Handle { topic, handle });
-        Ok(with(handle))
+        };
+        // `Drop` drops it before the client.
+        topics.push(Topic {
+            name: topic.into(),
+            handle,
+        });
+        Ok(with(handle.as_ptr()))
     }
 }
 

@@ -1,20 +1,26 @@
-//! A client's queues, and whom they tell that something has come.
+//! A client's queues, and whom they wake when something comes in.
 
 use std::ffi::{CString, c_void};
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use rdkafka::ClientContext;
-use rdkafka::bindings::{
+use rdkafka::client::Client;
+use rdkafka_sys::bindings::{
     rd_kafka_queue_cb_event_enable, rd_kafka_queue_destroy, rd_kafka_queue_forward,
     rd_kafka_queue_get_consumer, rd_kafka_queue_get_main, rd_kafka_queue_get_partition,
-    rd_kafka_queue_length, rd_kafka_queue_new, rd_kafka_queue_t, rd_kafka_queue_yield, rd_kafka_t,
+    rd_kafka_queue_length, rd_kafka_queue_new, rd_kafka_queue_t, rd_kafka_t,
 };
-use rdkafka::client::Client;
 
-/// One of a client's queues. To be dropped before the client.
+/// One of a client's queues.
+///
+/// Its client is alive: whoever makes a queue promises to drop it first. Only the two owners in this
+/// folder make any, and they keep that order in their `Drop`.
 #[derive(Debug)]
-pub(in crate::transport::kafka) struct Queue(*mut rd_kafka_queue_t);
+pub(super) struct Queue {
+    queue: NonNull<rd_kafka_queue_t>,
+    client: NonNull<rd_kafka_t>,
+}
 
 // SAFETY: librdkafka's queues may be used, and given back, by any thread.
 unsafe impl Send for Queue {}
@@ -22,114 +28,118 @@ unsafe impl Send for Queue {}
 unsafe impl Sync for Queue {}
 
 impl Queue {
-    /// That which a producer is polled for.
-    pub(super) fn main<C: ClientContext>(client: &Client<C>) -> Self {
-        // SAFETY: the client is alive.
-        Self(unsafe { rd_kafka_queue_get_main(client.native_ptr()) })
+    /// The queue that a producer is polled for.
+    ///
+    /// # Safety
+    /// It is dropped before the client.
+    pub(super) unsafe fn main<C: ClientContext>(client: &Client<C>) -> Option<Self> {
+        // SAFETY: the borrow keeps the client alive.
+        Self::of(client, unsafe {
+            rd_kafka_queue_get_main(client.native_ptr())
+        })
     }
 
-    /// That which a consumer is polled for.
-    pub(super) fn consumer<C: ClientContext>(client: &Client<C>) -> Self {
-        // SAFETY: the client is alive, and every consumer has a queue.
-        Self(unsafe { rd_kafka_queue_get_consumer(client.native_ptr()) })
+    /// The queue that a consumer is polled for; a consumer without a group has none.
+    ///
+    /// # Safety
+    /// It is dropped before the client.
+    pub(super) unsafe fn consumer<C: ClientContext>(client: &Client<C>) -> Option<Self> {
+        // SAFETY: the borrow keeps the client alive.
+        Self::of(client, unsafe {
+            rd_kafka_queue_get_consumer(client.native_ptr())
+        })
     }
 
-    /// A new one.
-    pub(super) fn new<C: ClientContext>(client: &Client<C>) -> Self {
-        // SAFETY: the client is alive.
-        Self(unsafe { rd_kafka_queue_new(client.native_ptr()) })
+    /// A new queue, into which nothing comes until others are forwarded to it.
+    ///
+    /// # Safety
+    /// It is dropped before the client.
+    pub(super) unsafe fn new<C: ClientContext>(client: &Client<C>) -> Option<Self> {
+        // SAFETY: the borrow keeps the client alive.
+        Self::of(client, unsafe { rd_kafka_queue_new(client.native_ptr()) })
+    }
+
+    fn of<C: ClientContext>(client: &Client<C>, queue: *mut rd_kafka_queue_t) -> Option<Self> {
+        Some(Self {
+            queue: NonNull::new(queue)?,
+            client: NonNull::new(client.native_ptr())?,
+        })
     }
 
     pub(super) const fn ptr(&self) -> *mut rd_kafka_queue_t {
-        self.0
+        self.queue.as_ptr()
     }
 
-    /// Has the records of a partition come here, until what was assigned of it is stopped. To be called
-    /// before the consumer is polled after the assignment: what was read before that would come as
-    /// events.
-    pub(in crate::transport::kafka) fn adopt<C: ClientContext>(
-        &self,
-        client: &Client<C>,
-        topic: &str,
-        partition: i32,
-    ) {
+    /// The client that it is of.
+    pub(super) const fn client(&self) -> *mut rd_kafka_t {
+        self.client.as_ptr()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        // SAFETY: the queue is ours, and its client is alive.
+        unsafe { rd_kafka_queue_length(self.ptr()) == 0 }
+    }
+
+    /// Sends the records of a partition here, until librdkafka stops fetching what was assigned of it.
+    /// To be called before the consumer is polled after the assignment: what was fetched before that
+    /// comes as events.
+    pub(super) fn forward_partition(&self, topic: &str, partition: i32) {
         // Names with a zero byte were refused when the topic was checked.
         let Ok(topic) = CString::new(topic) else {
             return;
         };
-        // SAFETY: client, name and queue are alive. The partition's queue is made if there is none,
-        // and given back when it is dropped.
+        // SAFETY: name and queue are alive, and so is the queue's client. The partition's queue is
+        // ours to give back; the partition itself keeps it, and with it the forwarding.
         unsafe {
             let queue =
-                rd_kafka_queue_get_partition(client.native_ptr(), topic.as_ptr(), partition);
+                rd_kafka_queue_get_partition(self.client.as_ptr(), topic.as_ptr(), partition);
             if !queue.is_null() {
-                rd_kafka_queue_forward(queue, self.0);
+                rd_kafka_queue_forward(queue, self.ptr());
                 rd_kafka_queue_destroy(queue);
             }
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        // SAFETY: the queue is ours.
-        unsafe { rd_kafka_queue_length(self.0) == 0 }
+    /// Alerts `target` whenever something comes into this queue while it is empty.
+    ///
+    /// # Safety
+    /// `target` lives until the client has been destroyed: only then is it certain that none of its
+    /// threads is about to call.
+    pub(super) unsafe fn set_callback(&self, target: &Arc<Target>) {
+        let target = Arc::as_ptr(target).cast_mut().cast::<c_void>();
+        // SAFETY: the queue is ours. The pointer is valid for as long as `alert` may be called with
+        // it, as the caller promises, and of the type that `alert` takes it for.
+        unsafe { rd_kafka_queue_cb_event_enable(self.ptr(), Some(alert), target) };
     }
 
-    /// Ends the waiting of whoever waits for something to come, or of the next one to.
-    pub(super) fn end_waiting(&self) {
-        // SAFETY: the queue is ours.
-        unsafe { rd_kafka_queue_yield(self.0) };
+    /// Alerts nobody any more.
+    pub(super) fn clear_callback(&self) {
+        // SAFETY: the queue is ours, and its client is alive.
+        unsafe { rd_kafka_queue_cb_event_enable(self.ptr(), None, ptr::null_mut()) };
     }
 }
 
 impl Drop for Queue {
     fn drop(&mut self) {
         // SAFETY: the queue is ours, is given back once, and its client is alive.
-        unsafe { rd_kafka_queue_destroy(self.0) };
+        unsafe { rd_kafka_queue_destroy(self.ptr()) };
     }
 }
 
-/// Is told that something came into a queue that was empty, by one of librdkafka's threads, which
-/// holds the queue's lock: it must only wake others.
+/// Is told that something came into a queue that was empty.
+///
+/// One of librdkafka's threads calls, and holds the queue's lock. Its header forbids to call
+/// librdkafka from there, and to work for long: an implementation only notes it and wakes others.
 pub(in crate::transport::kafka) trait Alerted: Send + Sync {
     fn alert(&self);
 }
 
-/// Has someone alerted when something comes into a queue. To be dropped before the client.
-pub(in crate::transport::kafka) struct Alert {
-    queue: Arc<Queue>,
-    /// What the queue's callback is given; boxed, so that it stays where it is.
-    _target: Box<Arc<dyn Alerted>>,
-}
+/// What a queue's callback is given: a place that doesn't move.
+pub(super) struct Target(pub(super) Arc<dyn Alerted>);
 
-impl Alert {
-    pub(super) fn on(queue: Arc<Queue>, target: Arc<dyn Alerted>) -> Self {
-        let target = Box::new(target);
-        // SAFETY: the queue is ours. The callback is given a pointer that is valid until `drop` has
-        // taken the callback away.
-        unsafe {
-            rd_kafka_queue_cb_event_enable(
-                queue.0,
-                Some(alert),
-                ptr::from_ref(&*target).cast_mut().cast(),
-            );
-        }
-        Self {
-            queue,
-            _target: target,
-        }
-    }
-}
-
-impl Drop for Alert {
-    fn drop(&mut self) {
-        // SAFETY: the queue is ours and its client is alive. The callback runs under the queue's
-        // lock, which taking it away takes too: it runs no more after that.
-        unsafe { rd_kafka_queue_cb_event_enable(self.queue.0, None, ptr::null_mut()) };
-    }
-}
-
-/// Called by librdkafka's threads when something comes into a queue that was empty.
+/// Called by librdkafka's threads when something comes into a queue that was empty. A panic in it
+/// ends the process, since it may not unwind into C.
 unsafe extern "C" fn alert(_: *mut rd_kafka_t, target: *mut c_void) {
-    // SAFETY: it is what `Alert::on` gave, and is alive as long as this may be called.
-    unsafe { &*target.cast::<Arc<dyn Alerted>>() }.alert();
+    // SAFETY: it is what `set_callback` got, whose caller promised that it is alive.
+    unsafe { &*target.cast::<Target>() }.0.alert();
 }

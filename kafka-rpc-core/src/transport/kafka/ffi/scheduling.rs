@@ -10,7 +10,7 @@
 /// Calls `make`, whose threads wait for their turn. A policy other than the default is left as it is:
 /// somebody has chosen it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(in crate::transport::kafka) fn patiently<T>(make: impl FnOnce() -> T) -> T {
+pub(in crate::transport::kafka) fn with_batch_scheduling<T>(make: impl FnOnce() -> T) -> T {
     // Threads inherit the policy of those that start them.
     let _changed = change(libc::SCHED_OTHER, libc::SCHED_BATCH).then_some(Restore);
     make()
@@ -18,7 +18,7 @@ pub(in crate::transport::kafka) fn patiently<T>(make: impl FnOnce() -> T) -> T {
 
 /// Calls `make`.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(in crate::transport::kafka) fn patiently<T>(make: impl FnOnce() -> T) -> T {
+pub(in crate::transport::kafka) fn with_batch_scheduling<T>(make: impl FnOnce() -> T) -> T {
     make()
 }
 
@@ -37,7 +37,8 @@ impl Drop for Restore {
 /// everything works as well, if slower.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn change(from: libc::c_int, to: libc::c_int) -> bool {
-    // SAFETY: the thread is the calling one, and both places are valid.
+    // SAFETY: the thread is the calling one, and both places are valid. The parameters are plain
+    // numbers, for which zero is a value.
     unsafe {
         let this = libc::pthread_self();
         let (mut policy, mut parameters) = (0, std::mem::zeroed());
@@ -54,10 +55,12 @@ mod tests {
     use super::*;
 
     fn policy() -> libc::c_int {
-        let (mut policy, mut parameters) = (0, unsafe { std::mem::zeroed() });
         // SAFETY: as in `change`.
-        let got = unsafe {
-            libc::pthread_getschedparam(libc::pthread_self(), &raw mut policy, &raw mut parameters)
+        let (got, policy) = unsafe {
+            let (mut policy, mut parameters) = (0, std::mem::zeroed());
+            let this = libc::pthread_self();
+            let got = libc::pthread_getschedparam(this, &raw mut policy, &raw mut parameters);
+            (got, policy)
         };
         assert_eq!(got, 0);
         policy
@@ -66,7 +69,7 @@ mod tests {
     #[test]
     fn only_the_threads_that_are_made_wait_for_their_turn() {
         let started = || thread::spawn(policy).join().expect("it ends");
-        let made = patiently(started);
+        let made = with_batch_scheduling(started);
         assert_eq!(made, libc::SCHED_BATCH);
         assert_eq!(
             (policy(), started()),

@@ -1,4 +1,5 @@
-//! Hands a producer's records to its client, and hears what became of them.
+//! Hands a producer's records to its client, at once or when others have been reported, and tells the
+//! sink what became of them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -6,15 +7,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::statistics::Statistics;
 
 use crate::transport::kafka::client::clock::SystemClock;
 use crate::transport::kafka::client::errors;
 use crate::transport::kafka::client::events::Events;
+use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::ffi;
-use crate::transport::kafka::producer::inflight::{Batch, InFlight, Refused};
+use crate::transport::kafka::producer::inflight::{Admission, Batch, InFlight, Refused};
+use crate::transport::kafka::producer::opaque::{pack, unpack};
+use crate::transport::kafka::producer::send;
 use crate::transport::kafka::producer::wakeup::{IdleTracker, Wakeup};
 use crate::transport::{
     Clock as _, Delivery, DeliverySink, Duplicates, MAX_TOKEN, Record, TransportError,
@@ -29,38 +33,99 @@ const SPARE_REPORTS: usize = 4_096;
 /// Records that go together get the time of their handing over if their own is no older than this.
 const SAME_MOMENT_MS: u64 = 10;
 
-// Tokens travel through librdkafka as pointers.
-const _: () = assert!(usize::BITS >= u64::BITS, "tokens need 64-bit pointers");
-
-pub(in crate::transport::kafka) type Connected = Arc<ffi::Sender<Deliveries>>;
+pub(in crate::transport::kafka) type Connected = Arc<ffi::Producer<Deliveries>>;
 
 /// What a producer's client, its thread and its handle share.
 pub(in crate::transport::kafka) struct Shared {
     pub(in crate::transport::kafka) events: Events,
     pub(in crate::transport::kafka) duplicates: Duplicates,
-    pub(in crate::transport::kafka) sink: Arc<dyn DeliverySink>,
+    sink: Arc<dyn DeliverySink>,
     pub(in crate::transport::kafka) reports: Arc<Wakeup>,
-    pub(in crate::transport::kafka) windows: InFlight,
+    windows: InFlight,
     /// What travelled with the records that were reported to be in the log, and not yet told.
-    pub(in crate::transport::kafka) batch: Mutex<Vec<u64>, HEARD_REPORTS>,
+    batch: Mutex<Vec<u64>, HEARD_REPORTS>,
     /// The client, until the handle is closed. Clients refer to this, and this to them: the thread
-    /// takes the last one out.
-    pub(in crate::transport::kafka) slot: RwLock<Option<Connected>>,
+    /// takes the last one out. Whoever finds it here only borrows it from its keeper.
+    slot: RwLock<Option<Connected>>,
     /// While a client that was replaced gives up its records: why it ended.
     pub(in crate::transport::kafka) ended: Mutex<Option<TransportError>, PRODUCER_ENDED>,
     pub(in crate::transport::kafka) closed: AtomicBool,
 }
 
 impl Shared {
+    pub(in crate::transport::kafka) fn new(
+        settings: &Arc<Settings>,
+        duplicates: Duplicates,
+        sink: Arc<dyn DeliverySink>,
+    ) -> Self {
+        Self {
+            events: Events::new(settings),
+            duplicates,
+            sink,
+            reports: Arc::default(),
+            windows: InFlight::new(duplicates),
+            batch: Mutex::default(),
+            slot: RwLock::new(None),
+            ended: Mutex::new(None),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Hands a record over, or keeps it back; what became of it is told to the sink.
+    ///
+    /// # Errors
+    /// It isn't taken, and nothing is told.
+    pub(in crate::transport::kafka) fn produce(
+        &self,
+        record: &Record<'_>,
+        token: u64,
+    ) -> Result<(), TransportError> {
+        // Not borrowed from the slot, since what is heard meanwhile may look for the client, too. Its
+        // keeper outlives this use.
+        let sender = self.client().ok_or_else(closed)?;
+        // Counted first: the report may come before `send` returns.
+        self.reports.on_produce(record.urgent);
+        let passed = self.windows.admit(
+            record,
+            token,
+            || {
+                self.look(&sender);
+            },
+            |window| self.send(&sender, record, pack(window, record.urgent, token)),
+        );
+        match passed {
+            Ok(Admission::Sent) => Ok(()),
+            Ok(Admission::Kept) => {
+                self.reports.on_waiting();
+                Ok(())
+            }
+            Ok(Admission::Held(window)) => {
+                self.let_go(window);
+                Ok(())
+            }
+            Err(error) => {
+                self.reports.on_reported(1);
+                Err(error)
+            }
+        }
+    }
+
+    /// The client, to be used for a moment.
     pub(in crate::transport::kafka) fn client(&self) -> Option<Connected> {
         let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
         slot.clone()
     }
 
+    /// Puts another client in the place of the present one, or none.
+    pub(in crate::transport::kafka) fn set_client(&self, client: Option<Connected>) {
+        let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
+        *slot = client;
+    }
+
     /// Hears reports for a while: as long as somebody waits for one, else what there is by now.
     pub(in crate::transport::kafka) fn hear(
         &self,
-        sender: &ffi::Sender<Deliveries>,
+        sender: &ffi::Producer<Deliveries>,
         idle: &mut IdleTracker,
     ) {
         self.reports.begin_round();
@@ -77,8 +142,8 @@ impl Shared {
     }
 
     /// Hears what one event tells, if there is one, and passes it on.
-    pub(in crate::transport::kafka) fn look(&self, sender: &ffi::Sender<Deliveries>) -> bool {
-        let heard = sender.hear(|report| self.ended(report));
+    fn look(&self, sender: &ffi::Producer<Deliveries>) -> bool {
+        let heard = sender.poll_event(|report| self.ended(report));
         self.tell();
         heard
     }
@@ -111,7 +176,7 @@ impl Shared {
     /// Hands records to the client that go together.
     fn send_all(
         &self,
-        sender: Option<&ffi::Sender<Deliveries>>,
+        sender: Option<&ffi::Producer<Deliveries>>,
         window: u16,
         lot: &Batch<'_>,
     ) -> Refused {
@@ -149,19 +214,19 @@ impl Shared {
     }
 
     /// Hands a record to the client.
-    pub(in crate::transport::kafka) fn send(
+    fn send(
         &self,
-        sender: &ffi::Sender<Deliveries>,
+        sender: &ffi::Producer<Deliveries>,
         record: &Record<'_>,
         opaque: usize,
     ) -> Result<(), TransportError> {
-        send(sender, record, opaque)
+        send::send(sender, record, opaque)
             .map_err(|error| Self::explain_refusal(sender, record.topic, &error))
     }
 
     /// Why a client didn't take a record.
     fn explain_refusal(
-        sender: &ffi::Sender<Deliveries>,
+        sender: &ffi::Producer<Deliveries>,
         topic: &str,
         error: &KafkaError,
     ) -> TransportError {
@@ -174,7 +239,7 @@ impl Shared {
     }
 
     /// Records were reported, which may let others go.
-    pub(in crate::transport::kafka) fn reported(&self, window: u16, count: usize) {
+    fn reported(&self, window: u16, count: usize) {
         let sender = self.client();
         let refused = self.windows.on_reported(window, count, |window, lot| {
             self.send_all(sender.as_deref(), window, lot)
@@ -182,8 +247,13 @@ impl Shared {
         self.not_taken(refused);
     }
 
+    /// Keeps everything back from now on.
+    pub(in crate::transport::kafka) fn hold(&self) {
+        self.windows.hold();
+    }
+
     /// A record was held, perhaps just after the holding had ended.
-    pub(in crate::transport::kafka) fn let_go(&self, window: u16) {
+    fn let_go(&self, window: u16) {
         let refused = self.windows.let_go(window, |window, batch| {
             self.send_all(self.client().as_deref(), window, batch)
         });
@@ -207,7 +277,7 @@ impl Shared {
     }
 
     /// Lets everything go that is kept back.
-    pub(in crate::transport::kafka) fn release_all(&self, sender: &ffi::Sender<Deliveries>) {
+    pub(in crate::transport::kafka) fn release_all(&self, sender: &ffi::Producer<Deliveries>) {
         let refused = self
             .windows
             .release_all(|window, lot| self.send_all(Some(sender), window, lot));
@@ -280,21 +350,7 @@ impl ProducerContext for Deliveries {
     }
 }
 
-/// What travels through librdkafka with a record: its window, whether its report is urgent, and its
-/// token.
-pub(in crate::transport::kafka) fn pack(window: u16, urgent: bool, token: u64) -> usize {
-    debug_assert!(token <= MAX_TOKEN, "a token of so many bits");
-    let urgent = usize::from(urgent) << 47;
-    usize::from(window) << 48 | urgent | (token & MAX_TOKEN) as usize
-}
-
-/// The inverse of [`pack`].
-fn unpack(opaque: u64) -> (u16, bool, u64) {
-    let window = (opaque >> 48) as u16;
-    (window, opaque >> 47 & 1 == 1, opaque & MAX_TOKEN)
-}
-
-pub(in crate::transport::kafka) fn closed() -> TransportError {
+fn closed() -> TransportError {
     TransportError::new(TransportErrorKind::Closed, "the producer is closed")
 }
 
@@ -321,44 +377,4 @@ pub(in crate::transport::kafka) fn fatal_error(
     let (code, reason) = client.client().fatal_error()?;
     let doing = format!("the producer ended ({reason})");
     Some(errors::from_code(&doing, code))
-}
-
-fn send(
-    sender: &ffi::Sender<Deliveries>,
-    record: &Record<'_>,
-    token: usize,
-) -> Result<(), KafkaError> {
-    let partition = i32::try_from(record.partition).unwrap_or(i32::MAX);
-    if record.headers.is_empty() {
-        let (key, timestamp_ms) = (record.key, record.timestamp_ms);
-        return sender.produce(
-            record.topic,
-            partition,
-            key,
-            record.value,
-            timestamp_ms,
-            token,
-        );
-    }
-    let mut message = BaseRecord::with_opaque_to(record.topic, token)
-        .partition(partition)
-        .payload(record.value)
-        .timestamp(record.timestamp_ms)
-        .headers(headers(record.headers));
-    if let Some(key) = record.key {
-        message = message.key(key);
-    }
-    sender.client().send(message).map_err(|(error, _)| error)
-}
-
-fn headers(headers: &[(String, Vec<u8>)]) -> OwnedHeaders {
-    headers.iter().fold(
-        OwnedHeaders::new_with_capacity(headers.len()),
-        |all, (key, value)| {
-            all.insert(Header {
-                key,
-                value: Some(value),
-            })
-        },
-    )
 }

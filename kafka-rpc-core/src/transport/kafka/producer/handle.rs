@@ -1,36 +1,36 @@
 //! Appends records, and tells what became of them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
 
 use crate::transport::kafka::client::blocking::{self, Reply};
 use crate::transport::kafka::client::errors;
-use crate::transport::kafka::client::events::Events;
+use crate::transport::kafka::client::keeper::Keeper;
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::ffi;
-use crate::transport::kafka::producer::delivery::{
-    Connected, Deliveries, Shared, closed, fatal_error, pack,
-};
-use crate::transport::kafka::producer::inflight::{Admission, InFlight};
+use crate::transport::kafka::producer::delivery::{Connected, Deliveries, Shared, fatal_error};
 use crate::transport::kafka::producer::wakeup::IdleTracker;
 use crate::transport::{
     BoxFuture, DeliverySink, Duplicates, Producer, Record, TransportError, TransportErrorKind,
 };
-use crate::util::sync::{Mutex, lock};
+use crate::util::sync::lock;
 use crate::util::throttle;
 
 /// How long a first connection may take.
-const WARM_UP: Duration = Duration::from_secs(10);
+const WARM_UP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a closed producer still tries to deliver what it was handed, such as the cancels of the
 /// calls that were dropped with their client.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a closed producer waits for the reports of the records that it gave up.
-const FAREWELL: Duration = Duration::from_secs(5);
+const RETIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a client is kept at least after a fatal error may have ended it: one that may not
 /// produce anything is ended as soon as it connects, and its successors would be too.
@@ -54,25 +54,17 @@ fn run(
     sink: Arc<dyn DeliverySink>,
     reply: Reply<Arc<dyn Producer>>,
 ) {
-    let shared = Arc::new(Shared {
-        events: Events::new(settings),
-        duplicates,
-        sink,
-        reports: Arc::default(),
-        windows: InFlight::new(duplicates),
-        batch: Mutex::default(),
-        slot: RwLock::new(None),
-        ended: Mutex::new(None),
-        closed: AtomicBool::new(false),
-    });
-    let client = match connect(settings, &shared) {
+    let shared = Arc::new(Shared::new(settings, duplicates, sink));
+    // Dropped after every client that this thread borrows from it.
+    let mut keeper = Keeper::new();
+    let client = match connect(settings, &shared, &mut keeper) {
         Ok(client) => client,
         Err(error) => return drop(reply.send(Err(error))),
     };
     if let Err(error) = warm_up(client.client(), &shared, &reply) {
         return drop(reply.send(Err(error)));
     }
-    *shared.slot.write().unwrap_or_else(PoisonError::into_inner) = Some(client);
+    shared.set_client(Some(client));
     let handle = KafkaProducer(Arc::clone(&shared));
     let mut made = Instant::now();
     let mut idle = IdleTracker::default();
@@ -83,23 +75,30 @@ fn run(
         shared.hear(&sender, &mut idle);
         if shared.closed.load(Ordering::Acquire) {
             shared.release_all(&sender);
-            // The handle is gone, and with it whoever could take another clone.
-            let slot = &shared.slot;
-            slot.write().unwrap_or_else(PoisonError::into_inner).take();
-            wait_for_reports(client, LAST_WORDS);
+            // The handle is gone, and with it whoever could look for the client later.
+            shared.set_client(None);
+            wait_for_reports(client, CLOSE_TIMEOUT);
             retire(client);
             shared.tell();
         } else if made.elapsed() >= SHORTEST_LIFE && fatal_error(client).is_some() {
-            replace(settings, &shared, client);
+            replace(settings, &shared, client, &mut keeper);
             made = Instant::now();
         }
+        drop(sender);
+        keeper.destroy_unused();
     }
+    keeper.destroy_all();
 }
 
-fn connect(settings: &Settings, shared: &Arc<Shared>) -> Result<Connected, TransportError> {
+fn connect(
+    settings: &Settings,
+    shared: &Arc<Shared>,
+    keeper: &mut Keeper<ffi::Producer<Deliveries>>,
+) -> Result<Connected, TransportError> {
     let config = settings.producer(shared.duplicates);
-    ffi::patiently(|| config.create_with_context(Deliveries(Arc::clone(shared))))
-        .map(|client| Arc::new(ffi::Sender::new(client, Arc::clone(&shared.reports) as _)))
+    ffi::with_batch_scheduling(|| config.create_with_context(Deliveries(Arc::clone(shared))))
+        .and_then(|client| ffi::Producer::new(client, Arc::clone(&shared.reports) as _))
+        .map(|client| keeper.keep(client))
         .map_err(|error| errors::from_creation(&error))
 }
 
@@ -109,7 +108,7 @@ fn warm_up(
     shared: &Shared,
     reply: &Reply<Arc<dyn Producer>>,
 ) -> Result<(), TransportError> {
-    let until = Instant::now() + WARM_UP;
+    let until = Instant::now() + WARM_UP_TIMEOUT;
     // The cluster's id comes with the first answer of a broker, which costs no topic's name.
     while client
         .client()
@@ -123,7 +122,7 @@ fn warm_up(
         if Instant::now() >= until || reply.is_abandoned() {
             return Err(shared.events.explain(TransportError::new(
                 TransportErrorKind::Unavailable,
-                format!("no broker answered within {WARM_UP:?}"),
+                format!("no broker answered within {WARM_UP_TIMEOUT:?}"),
             )));
         }
     }
@@ -131,7 +130,12 @@ fn warm_up(
 }
 
 /// Puts a new client in the place of one that a fatal error ended.
-fn replace(settings: &Settings, shared: &Arc<Shared>, old: &BaseProducer<Deliveries>) {
+fn replace(
+    settings: &Settings,
+    shared: &Arc<Shared>,
+    old: &BaseProducer<Deliveries>,
+    keeper: &mut Keeper<ffi::Producer<Deliveries>>,
+) {
     let error = old.client().fatal_error();
     if let Some(suppressed) = throttle::pass(format_args!("producer: {error:?}")) {
         tracing::warn!(
@@ -141,10 +145,10 @@ fn replace(settings: &Settings, shared: &Arc<Shared>, old: &BaseProducer<Deliver
             "a fatal error ended the producer, which is replaced"
         );
     }
-    match connect(settings, shared) {
+    match connect(settings, shared, keeper) {
         Ok(new) => {
             *lock(&shared.ended) = fatal_error(old);
-            *shared.slot.write().unwrap_or_else(PoisonError::into_inner) = Some(new);
+            shared.set_client(Some(new));
             retire(old);
             lock(&shared.ended).take();
         }
@@ -162,53 +166,26 @@ fn replace(settings: &Settings, shared: &Arc<Shared>, old: &BaseProducer<Deliver
 /// Gives up what a client hasn't delivered, and waits until all of it is reported.
 fn retire(client: &BaseProducer<Deliveries>) {
     client.purge(PurgeConfig::default().queue().inflight());
-    wait_for_reports(client, FAREWELL);
+    wait_for_reports(client, RETIRE_TIMEOUT);
 }
 
-fn wait_for_reports(client: &BaseProducer<Deliveries>, patience: Duration) {
-    let until = Instant::now() + patience;
+fn wait_for_reports(client: &BaseProducer<Deliveries>, timeout: Duration) {
+    let until = Instant::now() + timeout;
     while client.in_flight_count() > 0 && Instant::now() < until {
         client.poll(Duration::from_millis(1));
     }
 }
 
-/// The handle of a producer. The client itself is only ever dropped by its thread.
+/// The handle of a producer. Whatever it does with the client, it is the thread that destroys it.
 struct KafkaProducer(Arc<Shared>);
 
 impl Producer for KafkaProducer {
     fn produce(&self, record: Record<'_>, token: u64) -> Result<(), TransportError> {
-        let shared = &*self.0;
-        // Cloned, since what is heard meanwhile may look for the client, too.
-        let sender = shared.client().ok_or_else(closed)?;
-        // Counted first: the report may come before `send` returns.
-        shared.reports.on_produce(record.urgent);
-        let passed = shared.windows.admit(
-            &record,
-            token,
-            || {
-                shared.look(&sender);
-            },
-            |window| shared.send(&sender, &record, pack(window, record.urgent, token)),
-        );
-        match passed {
-            Ok(Admission::Sent) => Ok(()),
-            Ok(Admission::Kept) => {
-                shared.reports.on_waiting();
-                Ok(())
-            }
-            Ok(Admission::Held(window)) => {
-                shared.let_go(window);
-                Ok(())
-            }
-            Err(error) => {
-                shared.reports.on_reported(1);
-                Err(error)
-            }
-        }
+        self.0.produce(&record, token)
     }
 
     fn hold(&self) -> bool {
-        self.0.windows.hold();
+        self.0.hold();
         true
     }
 
@@ -216,14 +193,14 @@ impl Producer for KafkaProducer {
         self.0.unhold();
     }
 
-    fn flush(&self, patience: Duration) -> BoxFuture<()> {
+    fn flush(&self, timeout: Duration) -> BoxFuture<()> {
         self.0.unhold();
         let shared = Arc::clone(&self.0);
         if shared.reports.is_zero() {
             return Box::pin(async {});
         }
         let flushed = blocking::start("kafka-rpc-flush", move |reply| {
-            shared.reports.flush(patience);
+            shared.reports.flush(timeout);
             drop(reply.send(Ok(())));
         });
         Box::pin(async move {

@@ -28,31 +28,41 @@ use crate::util::park::block_on;
 use crate::util::sync::lock;
 
 /// How long a test waits for what must come.
-const SOON: Duration = Duration::from_secs(30);
+pub(in crate::transport::kafka) const SOON: Duration = Duration::from_secs(30);
 
 fn real_brokers() -> Option<String> {
     std::env::var("KAFKA_RPC_BROKERS").ok()
 }
 
 /// A cluster with topics that are deleted in the end.
-struct Bed {
-    kafka: Kafka,
+pub(in crate::transport::kafka) struct Bed {
+    pub(in crate::transport::kafka) kafka: Kafka,
     transport: Arc<dyn Transport>,
     real: bool,
     topics: Mutex<Vec<String>>,
 }
 
 impl Bed {
-    fn new() -> Self {
-        let brokers = real_brokers();
-        let kafka = match &brokers {
-            Some(brokers) => Kafka::new(brokers),
-            None => Kafka::embedded().expect("the embedded cluster starts"),
-        };
+    pub(in crate::transport::kafka) fn new() -> Self {
+        match real_brokers() {
+            Some(brokers) => Self::with(Kafka::new(brokers), true),
+            None => Self::embedded(),
+        }
+    }
+
+    /// Never with a real cluster: one that the transport's own means can take down.
+    pub(in crate::transport::kafka) fn embedded() -> Self {
+        Self::with(
+            Kafka::embedded().expect("the embedded cluster starts"),
+            false,
+        )
+    }
+
+    fn with(kafka: Kafka, real: bool) -> Self {
         Self {
             transport: kafka.open().expect("the settings are fine"),
             kafka,
-            real: brokers.is_some(),
+            real,
             topics: Mutex::default(),
         }
     }
@@ -72,7 +82,7 @@ impl Bed {
         Some(Self::new())
     }
 
-    fn topic(&self, partitions: u32) -> String {
+    pub(in crate::transport::kafka) fn topic(&self, partitions: u32) -> String {
         let name = format!("kafka-rpc-test-{:016x}", fastrand::u64(..));
         self.create(&name, partitions);
         lock(&self.topics).push(name.clone());
@@ -113,7 +123,7 @@ impl Bed {
         }
     }
 
-    fn producer(&self) -> (Arc<dyn Producer>, Heard) {
+    pub(in crate::transport::kafka) fn producer(&self) -> (Arc<dyn Producer>, Heard) {
         let (recorder, heard) = recorder();
         let producer =
             block_on(self.transport.producer(Duplicates::Never, recorder)).expect("a producer");
@@ -156,7 +166,7 @@ struct Read {
     headers: Vec<(String, Vec<u8>)>,
 }
 
-struct Recorder {
+pub(in crate::transport::kafka) struct Recorder {
     events: Mutex<mpsc::Sender<Event>>,
     /// Whether a test wants to hold revocations open itself.
     holds: bool,
@@ -169,7 +179,7 @@ impl Recorder {
     }
 }
 
-fn recorder() -> (Arc<Recorder>, Heard) {
+pub(in crate::transport::kafka) fn recorder() -> (Arc<Recorder>, Heard) {
     recorder_that(false)
 }
 
@@ -250,7 +260,7 @@ impl GroupSink for Recorder {
     }
 }
 
-struct Heard(mpsc::Receiver<Event>);
+pub(in crate::transport::kafka) struct Heard(mpsc::Receiver<Event>);
 
 impl Heard {
     /// The next event that `pick` takes; others are skipped.
@@ -314,7 +324,13 @@ impl Heard {
 }
 
 /// Produces a record and waits until it is in the log.
-fn append(producer: &dyn Producer, heard: &Heard, topic: &str, partition: u32, value: &[u8]) {
+pub(in crate::transport::kafka) fn append(
+    producer: &dyn Producer,
+    heard: &Heard,
+    topic: &str,
+    partition: u32,
+    value: &[u8],
+) {
     producer
         .produce(record(topic, partition, value), 7)
         .expect("the record is taken");
@@ -324,7 +340,11 @@ fn append(producer: &dyn Producer, heard: &Heard, topic: &str, partition: u32, v
     }
 }
 
-fn record<'a>(topic: &'a str, partition: u32, value: &'a [u8]) -> Record<'a> {
+pub(in crate::transport::kafka) fn record<'a>(
+    topic: &'a str,
+    partition: u32,
+    value: &'a [u8],
+) -> Record<'a> {
     Record {
         topic,
         partition,

@@ -20,10 +20,10 @@ use crate::util::lock_order::{REPLY_READER, REPLY_TASK, REPLY_WATCHER};
 use crate::util::sync::{Condvar, Mutex, lock, try_lock};
 
 /// How long a task may leave what came unread; at most twice as long.
-const PATIENCE: Duration = Duration::from_millis(10);
+const LATE_AFTER: Duration = Duration::from_millis(10);
 
-/// After so many looks in which nothing came the thread sleeps.
-const LOOKS: u32 = 20;
+/// After so many rounds in which nothing came the thread sleeps.
+const QUIET_ROUNDS: u32 = 20;
 
 /// How long the thread sleeps at most.
 const SLEEP: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ pub(in crate::transport::kafka) enum More {
 }
 
 /// What the thread and the task share.
-pub(in crate::transport::kafka) struct Running<R> {
+pub(in crate::transport::kafka) struct SharedReader<R> {
     /// Empty once the thread has ended.
     reader: Mutex<Option<R>, REPLY_READER>,
     task: Mutex<Option<Waker>, REPLY_TASK>,
@@ -57,14 +57,14 @@ pub(in crate::transport::kafka) struct Running<R> {
     trusted: AtomicBool,
     /// Something came that the task hasn't looked at.
     alerted: AtomicBool,
-    /// How often the task has looked.
-    rounds: AtomicU64,
+    /// How often the task has read.
+    reads: AtomicU64,
     sleeps: AtomicBool,
     lock: Mutex<(), REPLY_WATCHER>,
     bell: Condvar,
 }
 
-impl<R: Read> Running<R> {
+impl<R: Read> SharedReader<R> {
     pub(in crate::transport::kafka) fn new(reader: R) -> Arc<Self> {
         Arc::new(Self {
             reader: Mutex::new(Some(reader)),
@@ -72,7 +72,7 @@ impl<R: Read> Running<R> {
             exists: AtomicBool::new(false),
             trusted: AtomicBool::new(false),
             alerted: AtomicBool::new(false),
-            rounds: AtomicU64::new(0),
+            reads: AtomicU64::new(0),
             sleeps: AtomicBool::new(false),
             lock: Mutex::default(),
             bell: Condvar::default(),
@@ -111,12 +111,13 @@ impl<R: Read> Running<R> {
         stop: impl Fn() -> bool,
         mut attend: impl FnMut(&mut R),
     ) {
+        let _end = End(self);
         let mut distrusted = None;
-        let mut looks = Looks::default();
+        let mut progress = Progress::default();
         while !stop() {
             if self.trusted.load(Ordering::SeqCst) {
-                self.rest(&looks, &stop);
-                if looks.is_late(self) {
+                self.rest(&progress, &stop);
+                if progress.is_late(self) {
                     self.trusted.store(false, Ordering::SeqCst);
                 }
                 continue;
@@ -127,24 +128,21 @@ impl<R: Read> Running<R> {
             }
             if since.elapsed() >= DISTRUST && self.exists.load(Ordering::SeqCst) {
                 distrusted = None;
-                looks = Looks::default();
+                progress = Progress::default();
                 self.trusted.store(true, Ordering::SeqCst);
                 // Something may have come that nobody was told of.
                 self.alert();
             }
         }
-        let reader = lock(&self.reader).take();
-        drop(reader);
-        self.wake();
     }
 
-    fn rest(&self, looks: &Looks, stop: impl Fn() -> bool) {
+    fn rest(&self, progress: &Progress, stop: impl Fn() -> bool) {
         let guard = lock(&self.lock);
-        let sleeps = looks.quiet > LOOKS;
+        let sleeps = progress.quiet > QUIET_ROUNDS;
         self.sleeps.store(sleeps, Ordering::SeqCst);
         let come = sleeps && self.alerted.load(Ordering::SeqCst);
         if !come && !stop() && self.trusted.load(Ordering::SeqCst) {
-            let length = if sleeps { SLEEP } else { PATIENCE };
+            let length = if sleeps { SLEEP } else { LATE_AFTER };
             drop(self.bell.wait_timeout(guard, length));
         }
         self.sleeps.store(false, Ordering::SeqCst);
@@ -160,16 +158,27 @@ impl<R: Read> Running<R> {
     }
 }
 
+/// Takes the reader out when the thread's part ends, also by a panic: nobody else may destroy it.
+struct End<'a, R: Read>(&'a SharedReader<R>);
+
+impl<R: Read> Drop for End<'_, R> {
+    fn drop(&mut self) {
+        let reader = lock(&self.0.reader).take();
+        drop(reader);
+        self.0.wake();
+    }
+}
+
 /// The reader holds what alerts, and is held by what is alerted.
-impl<R: Read> Alerted for Weak<Running<R>> {
+impl<R: Read> Alerted for Weak<SharedReader<R>> {
     fn alert(&self) {
-        if let Some(running) = self.upgrade() {
-            running.alert();
+        if let Some(shared) = self.upgrade() {
+            shared.alert();
         }
     }
 }
 
-impl<R: Read> Running<R> {
+impl<R: Read> SharedReader<R> {
     fn alert(&self) {
         self.alerted.store(true, Ordering::SeqCst);
         if self.trusted.load(Ordering::SeqCst) {
@@ -181,35 +190,35 @@ impl<R: Read> Running<R> {
     }
 }
 
-/// What the thread saw when it looked at the task.
+/// How far the task had got when the thread last looked.
 #[derive(Default)]
-struct Looks {
-    rounds: u64,
+struct Progress {
+    reads: u64,
     alerted: bool,
     quiet: u32,
 }
 
-impl Looks {
+impl Progress {
     /// Whether the task has not come to what was there at the last look.
-    fn is_late<R>(&mut self, running: &Running<R>) -> bool {
-        let rounds = running.rounds.load(Ordering::SeqCst);
-        let alerted = running.alerted.load(Ordering::SeqCst);
-        let same = std::mem::replace(&mut self.rounds, rounds) == rounds;
+    fn is_late<R>(&mut self, shared: &SharedReader<R>) -> bool {
+        let reads = shared.reads.load(Ordering::SeqCst);
+        let alerted = shared.alerted.load(Ordering::SeqCst);
+        let same = std::mem::replace(&mut self.reads, reads) == reads;
         let before = std::mem::replace(&mut self.alerted, alerted);
         self.quiet = if same && !alerted { self.quiet + 1 } else { 0 };
         same && alerted && before
     }
 }
 
-struct Task<R>(Arc<Running<R>>);
+struct Task<R>(Arc<SharedReader<R>>);
 
 impl<R: Read> Future for Task<R> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let running = &*self.0;
+        let shared = &*self.0;
         {
-            let mut task = lock(&running.task);
+            let mut task = lock(&shared.task);
             if !task
                 .as_ref()
                 .is_some_and(|task| task.will_wake(context.waker()))
@@ -218,24 +227,24 @@ impl<R: Read> Future for Task<R> {
             }
         }
         // Whoever has it reads it, and alerts this task when it gives it back.
-        let Some(mut reader) = try_lock(&running.reader) else {
+        let Some(mut reader) = try_lock(&shared.reader) else {
             return Poll::Pending;
         };
         let Some(reader) = &mut *reader else {
             return Poll::Ready(());
         };
-        if !running.trusted.load(Ordering::SeqCst) {
+        if !shared.trusted.load(Ordering::SeqCst) {
             return Poll::Pending;
         }
-        running.rounds.fetch_add(1, Ordering::SeqCst);
+        shared.reads.fetch_add(1, Ordering::SeqCst);
         // Before it reads: what comes meanwhile alerts again.
-        running.alerted.store(false, Ordering::SeqCst);
+        shared.alerted.store(false, Ordering::SeqCst);
         match reader.read() {
             More::No => {}
             More::Yes => context.waker().wake_by_ref(),
             More::Trouble => {
-                running.trusted.store(false, Ordering::SeqCst);
-                running.ring();
+                shared.trusted.store(false, Ordering::SeqCst);
+                shared.ring();
             }
         }
         Poll::Pending

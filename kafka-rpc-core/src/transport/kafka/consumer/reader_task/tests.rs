@@ -39,7 +39,7 @@ impl Read for Numbers {
 }
 
 struct Bed {
-    running: Arc<Running<Numbers>>,
+    shared: Arc<SharedReader<Numbers>>,
     numbers: Sender<u32>,
     read: Receiver<(u32, ThreadId)>,
     stop: Arc<AtomicBool>,
@@ -51,7 +51,7 @@ impl Bed {
         let (numbers, come) = mpsc::channel();
         let (sender, read) = mpsc::channel();
         Self {
-            running: Running::new(Numbers { come, read: sender }),
+            shared: SharedReader::new(Numbers { come, read: sender }),
             numbers,
             read,
             stop: Arc::default(),
@@ -60,9 +60,9 @@ impl Bed {
     }
 
     fn watch(&mut self) -> ThreadId {
-        let (running, stop) = (Arc::clone(&self.running), Arc::clone(&self.stop));
+        let (shared, stop) = (Arc::clone(&self.shared), Arc::clone(&self.stop));
         let watcher = thread::spawn(move || {
-            running.watch(|| stop.load(Ordering::SeqCst), Numbers::attend);
+            shared.watch(|| stop.load(Ordering::SeqCst), Numbers::attend);
         });
         let id = watcher.thread().id();
         self.watcher = Some(watcher);
@@ -71,7 +71,7 @@ impl Bed {
 
     fn bring(&self, number: u32) {
         self.numbers.send(number).expect("the reader is there");
-        Arc::downgrade(&self.running).alert();
+        Arc::downgrade(&self.shared).alert();
     }
 
     /// By which thread the number was read.
@@ -85,7 +85,7 @@ impl Bed {
 impl Drop for Bed {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        self.running.ring();
+        self.shared.ring();
         if let Some(watcher) = self.watcher.take() {
             watcher.join().expect("it ends");
         }
@@ -103,7 +103,7 @@ fn runtime() -> tokio::runtime::Runtime {
 fn a_task_reads_where_there_is_a_runtime() {
     let mut bed = Bed::new();
     let runtime = runtime();
-    runtime.spawn(bed.running.task());
+    runtime.spawn(bed.shared.task());
     let watcher = bed.watch();
     bed.bring(1);
     // The thread may be late once on a busy machine, but not always.
@@ -126,7 +126,7 @@ fn the_thread_reads_where_there_is_none() {
 fn the_thread_reads_while_the_runtime_is_blocked() {
     let mut bed = Bed::new();
     let runtime = runtime();
-    runtime.spawn(bed.running.task());
+    runtime.spawn(bed.shared.task());
     let (unblock, blocked) = mpsc::channel::<()>();
     let (begun, begins) = mpsc::channel();
     runtime.spawn(async move {
@@ -146,7 +146,7 @@ fn the_thread_reads_while_the_runtime_is_blocked() {
 fn the_thread_reads_when_the_runtime_has_ended() {
     let mut bed = Bed::new();
     let runtime = runtime();
-    runtime.spawn(bed.running.task());
+    runtime.spawn(bed.shared.task());
     let watcher = bed.watch();
     drop(runtime);
     bed.bring(1);
@@ -157,10 +157,10 @@ fn the_thread_reads_when_the_runtime_has_ended() {
 fn the_thread_sees_to_trouble() {
     let mut bed = Bed::new();
     let runtime = runtime();
-    runtime.spawn(bed.running.task());
+    runtime.spawn(bed.shared.task());
     // Alone with the task first, so that it is the task that meets the trouble.
     bed.bring(13);
-    while bed.running.trusted.load(Ordering::SeqCst) {
+    while bed.shared.trusted.load(Ordering::SeqCst) {
         thread::yield_now();
     }
     let watcher = bed.watch();

@@ -1,0 +1,178 @@
+//! The consumer of a group member, and what its thread does besides reading.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaError;
+
+use super::burst::Burst;
+use super::member::Shared;
+use super::rebalance::{Context, number};
+use super::{commit, leave};
+use crate::transport::kafka::ffi::{self, Polled};
+use crate::transport::{GroupOptions, Incoming, TransportError, TransportErrorKind, Work};
+use crate::util::sync::lock;
+use crate::util::throttle;
+
+/// How long one poll waits: how soon the thread sees that it is to leave or to commit.
+pub(super) const ROUND: Duration = Duration::from_millis(100);
+
+/// The same for the rest of a partial batch.
+const PARTIAL_BATCH_ROUND: Duration = Duration::from_millis(1);
+
+/// The same while paused, so that a resumption is seen soon.
+const PAUSED_ROUND: Duration = Duration::from_millis(5);
+
+/// The time between two commits.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long after a rebalance it tells nothing that no record is there: librdkafka stops all partitions
+/// for it, and may take a second to read on.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
+/// The pause between two attempts to get partitions of the right topic.
+const REJOIN_PAUSE: Duration = Duration::from_secs(5);
+
+/// The member's consumer, and what is to be done besides reading.
+pub(super) struct Poller {
+    pub(super) consumer: ffi::Consumer<Context>,
+    burst: Burst,
+    committed: Instant,
+    /// Until when it may be that records wait unseen.
+    catches_up: Option<Instant>,
+    rejoined: Option<Instant>,
+}
+
+impl Poller {
+    pub(super) fn new(consumer: ffi::Consumer<Context>) -> Self {
+        Self {
+            consumer,
+            burst: Burst::default(),
+            committed: Instant::now(),
+            catches_up: None,
+            rejoined: None,
+        }
+    }
+
+    /// Polls until a record leads to work, and says whether that came alone; `None` when the member
+    /// has left or is done for.
+    pub(super) fn next(&mut self, shared: &Shared) -> Option<(Box<dyn Work>, bool)> {
+        loop {
+            // What librdkafka gave out, it won't give out again: it is handed on before anything else.
+            if self.consumer.is_handed_on() {
+                if shared.leaving.is_open() {
+                    shared.sink.flush();
+                    let by = *lock(&shared.leave_by);
+                    leave::leave(self.consumer.client(), shared, by);
+                    return None;
+                }
+                if self.committed.elapsed() >= COMMIT_INTERVAL {
+                    self.committed = Instant::now();
+                    commit::begin(self.consumer.client(), shared);
+                    self.rejoin(shared);
+                }
+            }
+            // Without waiting first: only so can it be told that nothing is there.
+            let mut polled = self.poll(shared, Duration::ZERO);
+            if matches!(polled, Polled::Nothing) && self.burst.is_partial_batch(Instant::now) {
+                polled = self.poll(shared, PARTIAL_BATCH_ROUND);
+            }
+            if matches!(polled, Polled::Nothing) {
+                self.burst.end(Instant::now);
+                shared.sink.flush();
+                if self.has_caught_up(shared) {
+                    shared.sink.idle();
+                }
+                polled = self.poll(shared, ROUND);
+            }
+            match polled {
+                Polled::Nothing | Polled::Record(None) => {}
+                Polled::Foreign => shared.misassigned.store(true, Ordering::Release),
+                Polled::Record(Some(work)) => {
+                    let alone = self.burst.is_single(Instant::now) && self.consumer.is_empty();
+                    return Some((work, alone));
+                }
+                Polled::Error(error @ KafkaError::MessageConsumptionFatal(_)) => {
+                    give_up(shared, &error);
+                    return None;
+                }
+                Polled::Error(error) => shared.trouble(&error),
+            }
+        }
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        shared: &Shared,
+        wait: Duration,
+    ) -> Polled<Option<Box<dyn Work>>> {
+        let burst = &mut self.burst;
+        let hand_on = |record: Incoming<'_>| {
+            burst.record();
+            shared.sink.record(record)
+        };
+        // What librdkafka gave out is handed on even so.
+        if shared.paused.load(Ordering::Acquire) && self.consumer.is_handed_on() {
+            let wait = wait.min(PAUSED_ROUND);
+            return self.consumer.poll_events(wait, hand_on);
+        }
+        self.consumer.poll(wait, hand_on)
+    }
+
+    /// Whether what is there to read has most likely been fetched since the last rebalance.
+    fn has_caught_up(&mut self, shared: &Shared) -> bool {
+        if shared.rebalanced.load(Ordering::Acquire) {
+            shared.rebalanced.store(false, Ordering::Release);
+            self.catches_up = Instant::now().checked_add(CATCH_UP);
+        }
+        self.catches_up = self.catches_up.filter(|until| Instant::now() < *until);
+        self.catches_up.is_none()
+    }
+
+    /// Joins the group anew where it has assigned another topic's partitions, as it does to a static
+    /// member that was there before with another subscription. That isn't asked for anew until it has
+    /// left, whatever it subscribes to.
+    fn rejoin(&mut self, shared: &Shared) {
+        let lately = |at: Instant| at.elapsed() < REJOIN_PAUSE;
+        if !shared.misassigned.load(Ordering::Acquire) || self.rejoined.is_some_and(lately) {
+            return;
+        }
+        shared.misassigned.store(false, Ordering::Release);
+        self.rejoined = Some(Instant::now());
+        let GroupOptions { group, topic, .. } = &shared.options;
+        if let Some(suppressed) = throttle::pass(format_args!("foreign topic: {group}/{topic}")) {
+            tracing::warn!(
+                target: "kafka_rpc::librdkafka",
+                group,
+                topic,
+                suppressed,
+                "the group assigned partitions of another topic, which are left alone; the member joins \
+                 it anew"
+            );
+        }
+        let client = self.consumer.client();
+        client.unsubscribe();
+        if let Err(error) = client.subscribe(&[&shared.options.topic]) {
+            shared.trouble(&error);
+        }
+    }
+}
+
+/// Another member has taken this one's name: the group won't hear of it again.
+fn give_up(shared: &Shared, error: &KafkaError) {
+    shared.sink.flush();
+    let lost = lock(&shared.offsets).all();
+    lock(&shared.offsets).disown(&lost);
+    let lost: Vec<u32> = lost.into_iter().map(number).collect();
+    if !lost.is_empty() {
+        shared.sink.lost(&lost);
+    }
+    shared.sink.trouble(TransportError::new(
+        TransportErrorKind::Closed,
+        format!(
+            "the member of the group {} has ended: {error}",
+            shared.options.group
+        ),
+    ));
+}
