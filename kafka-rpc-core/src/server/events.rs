@@ -89,10 +89,12 @@ impl Event {
                 );
             }
             Self::Lost(partitions) => {
-                warn!(
-                    target: "kafka_rpc::server", group, topic, ?partitions,
-                    "partitions lost; another server may run their commands again",
-                );
+                if let Some(suppressed) = throttle::pass(format_args!("lost {group}/{topic}")) {
+                    warn!(
+                        target: "kafka_rpc::server", group, topic, ?partitions, suppressed,
+                        "partitions lost; another server may run their commands again",
+                    );
+                }
             }
             Self::GraceOver { partitions } => {
                 warn!(

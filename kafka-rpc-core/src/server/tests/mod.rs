@@ -3,6 +3,7 @@
 
 mod calls;
 mod lifecycle;
+mod logs;
 mod refusals;
 
 use std::collections::HashMap;

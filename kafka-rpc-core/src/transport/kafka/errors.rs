@@ -42,6 +42,7 @@ pub(super) const fn kind(code: RDKafkaErrorCode) -> TransportErrorKind {
         | Code::CoordinatorNotAvailable
         | Code::CoordinatorLoadInProgress
         | Code::NotCoordinator
+        | Code::WaitingForCoordinator
         | Code::NetworkException
         | Code::Resolve => Kind::Unavailable,
         _ => Kind::Other,

@@ -15,12 +15,14 @@ pub(super) fn cause(line: &str) -> String {
         rest = tail;
     }
     let (rest, _) = rest.split_once(" (after ").unwrap_or((rest, ""));
+    // What is quoted is a name, of a group or a topic.
+    let rest: String = rest.split('"').step_by(2).collect();
     // One broker has several addresses.
     match rest.split_once(" failed: ") {
         Some((connect, reason)) if connect.starts_with("Connect to ") => {
             format!("Connect failed: {}", Pattern(reason))
         }
-        _ => Pattern(rest).to_string(),
+        _ => Pattern(&rest).to_string(),
     }
 }
 
@@ -50,6 +52,8 @@ mod tests {
         assert_eq!(cause(lost), "Disconnected");
         let name = "[thrd:a:1/bootstrap]: a:1/bootstrap: Failed to resolve 'a:1': not known";
         assert_eq!(cause(name), "Failed to resolve 'a:#': not known");
+        let group = "[thrd:main]: Group \"a\": unexpected instruction";
+        assert_eq!(cause(group), "Group : unexpected instruction");
         let plain = "Configuration property x is a producer property";
         assert_eq!(cause(plain), plain);
     }
