@@ -2,7 +2,7 @@
 
 use super::Expectation;
 use super::index::{Call, End, Index, S};
-use crate::driver::history::{ClientAtRest, Exit, Method, Role};
+use crate::driver::event::{ClientAtRest, Exit, Method, Role};
 
 /// How many calls must be made after the last fault, so that their success means something.
 const ENOUGH: usize = 20;

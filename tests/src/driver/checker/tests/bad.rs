@@ -3,7 +3,7 @@
 use super::sample::*;
 use crate::driver::checker::Invariant;
 use crate::driver::checker::index::{MS, S};
-use crate::driver::history::{Event, Exit, Method, Outcome, Phase, Receipt};
+use crate::driver::event::{Event, Exit, Method, Outcome, Phase, Receipt};
 
 pub(super) type Bad = (Invariant, &'static str, fn(&mut Sample));
 
