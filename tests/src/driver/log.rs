@@ -12,7 +12,7 @@ use super::event;
 use super::history::Writer;
 
 /// Records what this process logs from now on.
-pub fn record_warnings(history: &Arc<Writer>) {
+pub(super) fn record_warnings(history: &Arc<Writer>) {
     let recorder = Recorder {
         history: Arc::clone(history),
         spans: AtomicU64::new(0),
