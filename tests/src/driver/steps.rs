@@ -1,9 +1,15 @@
 //! Carries out the steps of a schedule.
 
+use std::time::Duration;
+
 use super::brokers::Brokers;
 use super::event::{Event, Phase, Role};
 use super::fleet::Fleet;
 use super::schedule::{Node, Step};
+use crate::process::wait_until;
+
+/// How long servers may take to share out the partitions.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Fleet<'_> {
     /// Carries out a step, and records it.
@@ -92,6 +98,22 @@ impl Fleet<'_> {
         Ok(())
     }
 
+    /// Waits until every server has its share of the partitions, so that none moves while the first
+    /// calls are made.
+    ///
+    /// # Errors
+    /// They don't get there.
+    pub(super) fn settle(&self) -> Result<(), String> {
+        let brokers = self.brokers()?;
+        let servers = self.servers.iter().flatten().count();
+        let settled = || brokers.is_settled(&self.group(), servers);
+        if wait_until(SETTLE_PATIENCE, settled) {
+            Ok(())
+        } else {
+            Err("the servers never shared out the partitions".to_owned())
+        }
+    }
+
     fn mark(&self, step: &Step, phase: Phase) {
         let name = step.to_string();
         self.history.record(Event::Fault { name, phase });
@@ -113,6 +135,10 @@ impl Fleet<'_> {
         Brokers::connect(&self.cluster.bootstrap())
     }
 
+    fn group(&self) -> String {
+        format!("{}driver", self.setup.prefix)
+    }
+
     fn commands(&self) -> String {
         format!("{}driver.commands", self.setup.prefix)
     }
@@ -121,7 +147,7 @@ impl Fleet<'_> {
         let brokers = self.brokers()?;
         let chosen = match node {
             Node::Leader => brokers.leader(&self.commands(), 0)?,
-            Node::Coordinator => brokers.coordinator(&format!("{}driver", self.setup.prefix))?,
+            Node::Coordinator => brokers.coordinator(&self.group())?,
         };
         self.struck = Some(chosen);
         Ok(chosen)
