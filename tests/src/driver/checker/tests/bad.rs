@@ -162,7 +162,7 @@ pub(super) const BAD: &[Bad] = &[
         "hardly any call that succeeds",
         |sample| {
             for call in 1_000..1_100 {
-                sample.invoke(2 * S, CLIENT, call, None, 200);
+                sample.invoke(2 * S, CLIENT, call, None, 2_000);
                 sample.fail(2 * S + MS, call, "Unavailable", Outcome::NotRun);
             }
             sample.rest().started += 100;
