@@ -22,6 +22,7 @@ fn short_scenarios_keep_what_they_assert() {
     let settings = Settings {
         program: env!("CARGO_BIN_EXE_driver").into(),
         seed,
+        rate: 300,
         seconds: None,
         calm: Duration::from_secs(1),
         keep: None,

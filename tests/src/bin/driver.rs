@@ -13,13 +13,15 @@ use kafka_rpc_tests::driver::scenario::{self, Scenario};
 use kafka_rpc_tests::driver::{CALL, SERVE, client, server, table};
 
 const USAGE: &str = "usage: driver --list | --scenario NAME… | --all | --judge FOLDER…
-              [--nodes 1|3] [--seed N] [--seconds N] [--json FILE] [--keep FOLDER]
+              [--nodes 1|3] [--seed N] [--rate N] [--seconds N] [--json FILE]
+              [--keep FOLDER]
 
 Runs each scenario on brokers of its own and prints a table. It fails if a scenario breaks what it
 asserts; tests/README.md says how to read the table.
 
   --nodes    how many brokers form the cluster; 1 by default
   --seed     what decides calls and schedule; a random one by default, which is printed
+  --rate     how many calls are made in a second; 300 by default
   --seconds  how long faults go on at least, instead of the scenario's own number of rounds
   --json     where outcomes go with all violations
   --keep     where histories go, a folder for each scenario
@@ -61,6 +63,7 @@ struct Options {
     judge: Vec<PathBuf>,
     nodes: Option<usize>,
     seed: Option<u64>,
+    rate: Option<u32>,
     seconds: Option<u64>,
     json: Option<PathBuf>,
     keep: Option<PathBuf>,
@@ -77,6 +80,7 @@ impl Options {
                 "--all" => options.all = true,
                 "--nodes" => options.nodes = Some(value()?.parse()?),
                 "--seed" => options.seed = Some(value()?.parse()?),
+                "--rate" => options.rate = Some(value()?.parse()?),
                 "--seconds" => options.seconds = Some(value()?.parse()?),
                 "--json" => options.json = Some(value()?.into()),
                 "--keep" => options.keep = Some(value()?.into()),
@@ -153,6 +157,7 @@ fn drive(options: &Options) -> Done {
     let settings = Settings {
         program: std::env::current_exe()?,
         seed: options.seed.unwrap_or_else(|| fastrand::u64(..1_000_000)),
+        rate: options.rate.unwrap_or(300),
         seconds: options.seconds,
         calm: Duration::from_secs(5),
         keep: options.keep.clone(),

@@ -19,9 +19,9 @@ pub(super) struct Distribution {
     jars: PathBuf,
 }
 
-/// How much memory a Java process gets.
+/// How much of the machine a Java process gets.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Memory {
+pub(super) enum Share {
     /// For a broker by itself.
     Usual,
     /// For one of several.
@@ -46,20 +46,17 @@ impl Distribution {
         Ok(Self { jars })
     }
 
-    /// A command that runs a class of Kafka's, on a machine that it has to itself or not.
-    pub(super) fn java(&self, class: &str, memory: Memory) -> Command {
+    /// A command that runs a class of Kafka's, with a share of the machine.
+    pub(super) fn java(&self, class: &str, share: Share) -> Command {
         let mut command = Command::new("java");
         command
-            .args(match memory {
-                Memory::Usual => [
-                    "-Xms256m",
-                    "-Xmx512m",
-                    "-XX:+UseG1GC",
-                    "-XX:MaxGCPauseMillis=20",
-                ]
-                .as_slice(),
-                Memory::Little => &["-Xms256m", "-Xmx384m", "-XX:+UseSerialGC"],
+            .args(match share {
+                Share::Usual => ["-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"],
+                // Several brokers that each compile themselves thoroughly leave nothing of a small
+                // machine for anybody else.
+                Share::Little => ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
             })
+            .arg("-Xms256m")
             .arg("-Djava.awt.headless=true")
             .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
             .arg("-cp")

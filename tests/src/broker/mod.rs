@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use crate::process::Process;
 use crate::run;
 use config::{Ports, Seat, Security};
-use distribution::{Distribution, Memory};
+use distribution::{Distribution, Share};
 
 pub use acl::{Acl, Permission, Resource};
 pub use cluster::Cluster;
@@ -164,7 +164,7 @@ impl Broker {
     fn launch(&mut self) -> Result<(), String> {
         let process = Process::spawn(
             self.distribution
-                .java("kafka.Kafka", self.memory())
+                .java("kafka.Kafka", self.share())
                 .arg(self.properties_file()),
         )
         .map_err(|error| format!("java: {error}"))?;
@@ -198,11 +198,11 @@ impl Broker {
         }
     }
 
-    fn memory(&self) -> Memory {
+    fn share(&self) -> Share {
         if self.seat.voters.len() > 1 {
-            Memory::Little
+            Share::Little
         } else {
-            Memory::Usual
+            Share::Usual
         }
     }
 
@@ -222,7 +222,7 @@ impl Broker {
         let formatted = run::bind(
             &mut self
                 .distribution
-                .java("kafka.tools.StorageTool", self.memory()),
+                .java("kafka.tools.StorageTool", self.share()),
         )
         .args(["format", "-t", &self.seat.cluster, "-c"])
         .arg(self.properties_file())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::groups::GroupMemberInfo;
 
 use crate::topics::block_on;
 
@@ -38,6 +39,18 @@ impl Brokers {
         let partitions = self.leaders(OFFSETS)?.len();
         let partition = java_hash(group).unsigned_abs() as usize % partitions.max(1);
         self.leader(OFFSETS, partition)
+    }
+
+    /// Whether a group has so many members, each with partitions, and isn't about to share them out anew.
+    pub(super) fn is_settled(&self, group: &str, members: usize) -> bool {
+        let groups = self.0.inner().fetch_group_list(Some(group), PATIENCE);
+        groups.is_ok_and(|groups| {
+            groups.groups().iter().any(|group| {
+                let assignments = group.members().iter().map(GroupMemberInfo::assignment);
+                let with_partitions = assignments.filter(|assignment| has_topics(*assignment));
+                group.state() == "Stable" && with_partitions.count() == members
+            })
+        })
     }
 
     /// The leaders of a topic's partitions.
@@ -80,6 +93,12 @@ impl Brokers {
     }
 }
 
+/// Whether a member's assignment names a topic: after two bytes for the version it says how many.
+fn has_topics(assignment: Option<&[u8]>) -> bool {
+    let count = assignment.and_then(|bytes| bytes.get(2..6));
+    count.is_some_and(|count| count.iter().any(|byte| *byte != 0))
+}
+
 /// `String.hashCode` of Java, by which a group's partition is chosen.
 fn java_hash(text: &str) -> i32 {
     text.encode_utf16().fold(0_i32, |hash, unit| {
@@ -89,7 +108,16 @@ fn java_hash(text: &str) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use super::java_hash;
+    use super::{has_topics, java_hash};
+
+    #[test]
+    fn an_assignment_without_topics_is_told_from_one_with_some() {
+        assert!(!has_topics(None));
+        assert!(!has_topics(Some(&[0, 1, 0, 0, 0, 0, 255, 255, 255, 255])));
+        assert!(has_topics(Some(&[
+            0, 1, 0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 0
+        ])));
+    }
 
     #[test]
     fn hashes_are_those_of_java() {

@@ -15,7 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use super::history::{ClientAtRest, Event, Method, Outcome, Receipt, Writer};
+use super::event::{ClientAtRest, Event, Method, Outcome, Receipt};
+use super::history::Writer;
 use super::workload::{Mix, PARTITIONS, Plan, Refusal, WorkloadClient, digest, topics};
 use super::{READY, log, stalls};
 

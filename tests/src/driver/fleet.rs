@@ -1,4 +1,4 @@
-//! The processes of a run, and the steps that are carried out on them.
+//! The processes of a run: started, struck, and brought to their end.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::brokers::Brokers;
-use super::history::{DRIVER, Event, Exit, Phase, Role, Writer};
-use super::schedule::{Node, Step};
+use super::event::{DRIVER, Event, Exit, Role};
+use super::history::Writer;
 use super::workload::Mix;
 use super::{CALL, READY, SERVE, client, server};
 use crate::broker::Cluster;
@@ -35,21 +34,22 @@ pub(super) struct Setup {
 
 /// Servers, clients and brokers.
 pub(super) struct Fleet<'c> {
-    setup: Setup,
-    cluster: &'c mut Cluster,
-    history: Writer,
-    servers: Vec<Option<Member>>,
+    pub(super) setup: Setup,
+    pub(super) cluster: &'c mut Cluster,
+    pub(super) history: Writer,
+    pub(super) servers: Vec<Option<Member>>,
     clients: Vec<Option<Member>>,
     /// The number of the process that was started last.
     last: u32,
     /// The node that is stopped or killed.
-    struck: Option<usize>,
+    pub(super) struck: Option<usize>,
 }
 
-struct Member {
-    process: Process,
+/// A process that runs.
+pub(super) struct Member {
+    pub(super) process: Process,
     number: u32,
-    frozen: bool,
+    pub(super) frozen: bool,
 }
 
 impl<'c> Fleet<'c> {
@@ -63,92 +63,6 @@ impl<'c> Fleet<'c> {
             last: DRIVER,
             struck: None,
         })
-    }
-
-    /// Carries out a step, and records it.
-    ///
-    /// # Errors
-    /// The cluster doesn't do what it is asked.
-    pub(super) fn perform(&mut self, step: &Step) -> Result<(), String> {
-        match *step {
-            Step::Wait(time) => std::thread::sleep(time),
-            Step::StartServer(index) => {
-                self.start(Role::Server, index);
-                self.mark(step, Phase::End);
-            }
-            Step::StopServer(index) => {
-                if let Some(server) = self.member(Role::Server, index) {
-                    server.process.terminate();
-                }
-                // Where another one serves, calls go on.
-                let phase = self.phase_without(index);
-                self.mark(step, phase);
-            }
-            Step::AwaitServer(index) => self.reap(Role::Server, index),
-            Step::KillServer(index) => {
-                let phase = self.phase_without(index);
-                self.mark(step, phase);
-                self.kill(Role::Server, index);
-            }
-            Step::FreezeServer(index) => {
-                let phase = self.phase_without(index);
-                self.mark(step, phase);
-                self.freeze(Role::Server, index);
-            }
-            Step::ThawServer(index) => {
-                self.thaw(Role::Server, index);
-                self.mark(step, Phase::End);
-            }
-            Step::StartClient(index) => {
-                self.start(Role::Client, index);
-                self.mark(step, Phase::End);
-            }
-            Step::KillClient(index) => {
-                self.mark(step, Phase::End);
-                self.kill(Role::Client, index);
-            }
-            Step::FreezeClient(index) => {
-                self.mark(step, Phase::End);
-                self.freeze(Role::Client, index);
-            }
-            Step::ThawClient(index) => {
-                self.thaw(Role::Client, index);
-                self.mark(step, Phase::End);
-            }
-            Step::FreezeBroker(node) => {
-                let node = self.choose(node)?;
-                self.mark(step, Phase::Start);
-                self.cluster.node(node).pause();
-            }
-            Step::KillBroker(node) => {
-                let node = self.choose(node)?;
-                // Where there are others, they take over.
-                let alone = self.cluster.size() == 1;
-                self.mark(step, if alone { Phase::Start } else { Phase::End });
-                self.cluster.node(node).kill();
-            }
-            Step::ThawBroker => {
-                if let Some(node) = self.struck.take() {
-                    self.cluster.node(node).resume();
-                }
-                self.mark(step, Phase::End);
-            }
-            Step::RestartBroker => {
-                if let Some(node) = self.struck.take() {
-                    self.cluster.node(node).restart();
-                }
-                self.mark(step, Phase::End);
-            }
-            Step::WithholdReplicas => self.withhold_replicas(step)?,
-            Step::ReturnReplicas => {
-                if let Some(node) = self.struck.take() {
-                    self.cluster.node(node).resume();
-                }
-                self.demand_replicas(self.cluster.size().min(2))?;
-                self.mark(step, Phase::End);
-            }
-        }
-        Ok(())
     }
 
     /// Ends the load and then all processes, each in good order.
@@ -169,11 +83,6 @@ impl<'c> Fleet<'c> {
         }
     }
 
-    fn mark(&self, step: &Step, phase: Phase) {
-        let name = step.to_string();
-        self.history.record(Event::Fault { name, phase });
-    }
-
     fn list(&mut self, role: Role) -> &mut Vec<Option<Member>> {
         match role {
             Role::Server => &mut self.servers,
@@ -181,12 +90,12 @@ impl<'c> Fleet<'c> {
         }
     }
 
-    fn member(&mut self, role: Role, index: usize) -> Option<&mut Member> {
+    pub(super) fn member(&mut self, role: Role, index: usize) -> Option<&mut Member> {
         self.list(role).get_mut(index)?.as_mut()
     }
 
     /// Starts a process in a place that is free, and waits until it does its work.
-    fn start(&mut self, role: Role, index: usize) {
+    pub(super) fn start(&mut self, role: Role, index: usize) {
         if self.member(role, index).is_some() {
             return;
         }
@@ -252,7 +161,7 @@ impl<'c> Fleet<'c> {
     }
 
     /// Waits for the end of a process that was asked to end.
-    fn reap(&mut self, role: Role, index: usize) {
+    pub(super) fn reap(&mut self, role: Role, index: usize) {
         let Some(mut member) = self.list(role).get_mut(index).and_then(Option::take) else {
             return;
         };
@@ -267,7 +176,7 @@ impl<'c> Fleet<'c> {
         self.exited(member.number, exit);
     }
 
-    fn kill(&mut self, role: Role, index: usize) {
+    pub(super) fn kill(&mut self, role: Role, index: usize) {
         let Some(mut member) = self.list(role).get_mut(index).and_then(Option::take) else {
             return;
         };
@@ -280,68 +189,18 @@ impl<'c> Fleet<'c> {
         }
     }
 
-    fn freeze(&mut self, role: Role, index: usize) {
+    pub(super) fn freeze(&mut self, role: Role, index: usize) {
         if let Some(member) = self.member(role, index) {
             member.process.pause();
             member.frozen = true;
         }
     }
 
-    fn thaw(&mut self, role: Role, index: usize) {
+    pub(super) fn thaw(&mut self, role: Role, index: usize) {
         if let Some(member) = self.member(role, index) {
             member.process.resume();
             member.frozen = false;
         }
-    }
-
-    /// Whether calls can succeed while a server is away.
-    fn phase_without(&self, away: usize) -> Phase {
-        let others = self.servers.iter().enumerate().filter(|(index, server)| {
-            *index != away && server.as_ref().is_some_and(|server| !server.frozen)
-        });
-        if others.count() > 0 {
-            Phase::End
-        } else {
-            Phase::Start
-        }
-    }
-
-    fn brokers(&self) -> Result<Brokers, String> {
-        Brokers::connect(&self.cluster.bootstrap())
-    }
-
-    fn commands(&self) -> String {
-        format!("{}driver.commands", self.setup.prefix)
-    }
-
-    fn choose(&mut self, node: Node) -> Result<usize, String> {
-        let brokers = self.brokers()?;
-        let chosen = match node {
-            Node::Leader => brokers.leader(&self.commands(), 0)?,
-            Node::Coordinator => brokers.coordinator(&format!("{}driver", self.setup.prefix))?,
-        };
-        self.struck = Some(chosen);
-        Ok(chosen)
-    }
-
-    fn withhold_replicas(&mut self, step: &Step) -> Result<(), String> {
-        let size = self.cluster.size();
-        let coordinator = self.choose(Node::Coordinator)?;
-        self.struck = (1..=size).find(|node| *node != coordinator);
-        self.mark(step, Phase::Start);
-        // No more than there are replicas: brokers take that for what there are.
-        self.demand_replicas(size)?;
-        if let Some(node) = self.struck {
-            self.cluster.node(node).pause();
-        }
-        Ok(())
-    }
-
-    fn demand_replicas(&self, replicas: usize) -> Result<(), String> {
-        let brokers = self.brokers()?;
-        brokers.demand_replicas(&self.commands(), replicas)?;
-        let results = format!("{}driver.results", self.setup.prefix);
-        brokers.demand_replicas(&results, replicas)
     }
 }
 

@@ -8,10 +8,11 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Level, Metadata, Subscriber};
 
-use super::history::{self, Writer};
+use super::event;
+use super::history::Writer;
 
 /// Records what this process logs from now on.
-pub fn record_warnings(history: &Arc<Writer>) {
+pub(super) fn record_warnings(history: &Arc<Writer>) {
     let recorder = Recorder {
         history: Arc::clone(history),
         spans: AtomicU64::new(0),
@@ -41,7 +42,7 @@ impl Subscriber for Recorder {
     fn event(&self, event: &tracing::Event<'_>) {
         let mut text = Text(String::new());
         event.record(&mut text);
-        self.history.record(history::Event::Log {
+        self.history.record(event::Event::Log {
             level: event.metadata().level().to_string(),
             target: event.metadata().target().to_owned(),
             message: text.0,

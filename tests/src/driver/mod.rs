@@ -6,18 +6,19 @@
 //!
 //! It uses kafka-rpc's public API alone, so the same driver measures any version of it.
 
-pub mod brokers;
+mod brokers;
 pub mod checker;
 pub mod client;
-
-pub mod fleet;
+pub mod event;
+mod fleet;
 pub mod history;
-pub mod log;
+mod log;
 pub mod run;
 pub mod scenario;
 pub mod schedule;
 pub mod server;
 mod stalls;
+mod steps;
 pub mod table;
 pub mod workload;
 

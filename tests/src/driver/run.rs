@@ -15,8 +15,6 @@ use crate::run;
 
 /// How many clients there are.
 const CLIENTS: usize = 2;
-/// How many calls all clients together make in a second.
-const RATE: u32 = 300;
 /// How a scenario is run.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -24,6 +22,8 @@ pub struct Settings {
     pub program: PathBuf,
     /// What decides calls and schedule.
     pub seed: u64,
+    /// How many calls all clients together make in a second.
+    pub rate: u32,
     /// How long the schedule is at least; by default the scenario says how many rounds it has.
     pub seconds: Option<u64>,
     /// How long calls are made before the first fault, and again after the last one's recovery.
@@ -85,7 +85,7 @@ pub fn run(
         prefix: format!("{}-{:08x}-", scenario.name, fastrand::u32(..)),
         folder: folder.clone(),
         mix: scenario.mix,
-        rate: RATE / u32::try_from(CLIENTS).unwrap_or(1),
+        rate: (settings.rate / u32::try_from(CLIENTS).unwrap_or(1)).max(1),
         seed: settings.seed,
     };
     let nodes = cluster.size();
@@ -93,6 +93,7 @@ pub fn run(
     for server in 0..scenario.servers {
         fleet.perform(&Step::StartServer(server))?;
     }
+    fleet.settle()?;
     for client in 0..CLIENTS {
         fleet.perform(&Step::StartClient(client))?;
     }

@@ -25,7 +25,7 @@ pub struct Scenario {
     pub rounds: usize,
     /// How long after the last fault calls may still fail, in seconds.
     pub recovery: u64,
-    /// How many of the calls that aren't given up must be answered, in percent.
+    /// How many of the calls of two seconds or more must be answered, in percent.
     pub answered: u64,
 }
 

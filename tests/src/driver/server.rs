@@ -10,7 +10,8 @@ use kafka_rpc::{Context, Kafka, Server};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::history::{Event, Phase, Receipt, Writer};
+use super::event::{Event, Phase, Receipt};
+use super::history::Writer;
 use super::workload::{Refusal, Workload, WorkloadServer, digest, topics};
 use super::{READY, log, stalls};
 

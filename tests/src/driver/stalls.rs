@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use super::history::{Event, Writer, now};
+use super::event::{Event, now};
+use super::history::Writer;
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(20);

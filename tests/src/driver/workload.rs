@@ -6,7 +6,7 @@ use fastrand::Rng;
 use kafka_rpc::TopicSettings;
 use serde::{Deserialize, Serialize};
 
-use super::history::{Method, Receipt};
+use super::event::{Method, Receipt};
 
 /// The partitions of the commands topic.
 pub const PARTITIONS: u32 = 6;

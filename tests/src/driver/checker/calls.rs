@@ -2,7 +2,7 @@
 
 use super::Expectation;
 use super::index::{Call, End, Index, MS, S};
-use crate::driver::history::{Method, Outcome};
+use crate::driver::event::{Method, Outcome};
 
 /// How late a client may be on a busy machine.
 const SLACK: u64 = 250 * MS;

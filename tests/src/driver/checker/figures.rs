@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::index::{Call, End, Index, MS, S};
 use super::{calls, keys, liveness};
 use crate::driver::checker::Expectation;
-use crate::driver::history::{Event, History, Method, Outcome, Phase};
+use crate::driver::event::{Event, Method, Outcome, Phase};
+use crate::driver::history::History;
 
 /// How long after a call was dropped its handler may go on.
 const CANCEL_PATIENCE: u64 = S;

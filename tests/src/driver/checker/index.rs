@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use crate::driver::history::{
-    ClientAtRest, Event, Exit, History, Method, Outcome, Phase, Receipt, Role,
-};
+use crate::driver::event::{ClientAtRest, Event, Exit, Method, Outcome, Phase, Receipt, Role};
+use crate::driver::history::History;
 
 /// A millisecond.
 pub(super) const MS: u64 = 1_000_000;

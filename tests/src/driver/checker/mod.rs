@@ -48,7 +48,7 @@ pub enum Invariant {
     KeyOverlap,
     /// Calls of two seconds or more succeed, faults or not.
     PatientCallsSucceed,
-    /// They succeed after the last fault; and of all calls, enough do.
+    /// They succeed after the last fault, and enough of them in the whole run.
     Progress,
     /// At the end no client has a call in flight, and no server one that waits or runs.
     AtRest,
@@ -72,7 +72,7 @@ pub struct Violation {
 pub struct Expectation {
     /// How long after the last fault calls may still fail.
     pub recovery: Duration,
-    /// How many of the calls that weren't given up must be answered, in percent.
+    /// How many of the calls of two seconds or more must be answered, in percent.
     pub answered_percent: u64,
 }
 

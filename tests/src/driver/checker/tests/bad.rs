@@ -3,7 +3,7 @@
 use super::sample::*;
 use crate::driver::checker::Invariant;
 use crate::driver::checker::index::{MS, S};
-use crate::driver::history::{Event, Exit, Method, Outcome, Phase, Receipt};
+use crate::driver::event::{Event, Exit, Method, Outcome, Phase, Receipt};
 
 pub(super) type Bad = (Invariant, &'static str, fn(&mut Sample));
 
@@ -162,7 +162,7 @@ pub(super) const BAD: &[Bad] = &[
         "hardly any call that succeeds",
         |sample| {
             for call in 1_000..1_100 {
-                sample.invoke(2 * S, CLIENT, call, None, 200);
+                sample.invoke(2 * S, CLIENT, call, None, 2_000);
                 sample.fail(2 * S + MS, call, "Unavailable", Outcome::NotRun);
             }
             sample.rest().started += 100;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::index::{MS, S};
 use super::{Invariant, Report};
-use crate::driver::history::{Event, Exit, Phase};
+use crate::driver::event::{Event, Exit, Phase};
 use bad::BAD;
 use sample::*;
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::driver::checker::index::{MS, S};
 use crate::driver::checker::{Expectation, Report, check};
-use crate::driver::history::{
-    ClientAtRest, Entry, Event, Exit, History, Method, Outcome, Phase, Receipt, Role,
+use crate::driver::event::{
+    ClientAtRest, Entry, Event, Exit, Method, Outcome, Phase, Receipt, Role,
 };
+use crate::driver::history::History;
 
 pub(super) const SERVER: u32 = 1;
 pub(super) const CLIENT: u32 = 2;
