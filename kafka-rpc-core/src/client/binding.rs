@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::call::Arguments;
 use crate::client::call::Call;
-use crate::client::call::draft::Draft;
 use crate::client::connection::{Attached, Connection};
 use crate::client::inbound::decode::{self, Decode};
+use crate::client::outbound::draft::Draft;
 use crate::wire::CallId;
 use crate::{CallError, Method, RpcError};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::client::call::metadata::Times;
+use crate::client::metadata::Times;
 
 /// Counts of one client since it was connected, as they stood at one moment.
 ///

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use crate::call::Response;
-use crate::client::call::metadata::Reply;
-use crate::client::call::timing::{Moments, Timing};
 use crate::client::connection::Attached;
 use crate::client::inbound::decode::{Decode, bad};
+use crate::client::metadata::Reply;
+use crate::client::timing::{Moments, Timing};
 use crate::wire::CallId;
 use crate::{Method, Outcome, RpcError};
 

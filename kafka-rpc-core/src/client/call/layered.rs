@@ -10,10 +10,10 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::call::{Request, Response};
-use crate::client::call::timing::Timing;
 use crate::client::connection::Attached;
 use crate::client::outbound::request::Prepared;
 use crate::client::outbound::submit::{Attempt, submit};
+use crate::client::timing::Timing;
 use crate::middleware::{BoxFuture, Service};
 use crate::wire::CallId;
 use crate::{Code, Method, Outcome, RpcError};

@@ -1,11 +1,7 @@
 //! One call of a remote method, as a future.
 
 mod answered;
-pub(super) mod draft;
 pub(super) mod layered;
-pub(super) mod metadata;
-pub(super) mod sent;
-pub(super) mod timing;
 pub(super) mod with_metadata;
 
 use std::fmt;
@@ -19,13 +15,13 @@ use bytes::Bytes;
 use crate::RpcError;
 use crate::call::{ExplicitPartition, IdempotencyKey};
 use crate::client::call::answered::Answered;
-use crate::client::call::draft::Draft;
 use crate::client::call::layered::LayeredCall;
-use crate::client::call::metadata::Reply;
-use crate::client::call::sent::SentCall;
 use crate::client::call::with_metadata::MetadataCall;
 use crate::client::inbound::decode::Decode;
+use crate::client::metadata::Reply;
+use crate::client::outbound::draft::Draft;
 use crate::client::outbound::request::prepare;
+use crate::client::outbound::sent::SentCall;
 use crate::client::outbound::submit::{Attempt, submit};
 use crate::util::park;
 use crate::wire::CallId;

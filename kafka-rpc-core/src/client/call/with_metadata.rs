@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::RpcError;
 use crate::client::call::Call;
-use crate::client::call::metadata::Reply;
+use crate::client::metadata::Reply;
 
 /// A [`Call`] that resolves to a [`Reply`]; made by [`Call::with_metadata`].
 ///

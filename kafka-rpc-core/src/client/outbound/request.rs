@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::call::{Request, inherited};
-use crate::client::call::draft::Draft;
-use crate::client::call::timing::Timing;
 use crate::client::connection::Attached;
+use crate::client::outbound::draft::Draft;
+use crate::client::timing::Timing;
 use crate::wire::{CallId, limits};
 use crate::{Code, Method, Outcome, RpcError};
 

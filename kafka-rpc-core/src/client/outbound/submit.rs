@@ -5,11 +5,11 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::call::Request;
-use crate::client::call::sent::SentCall;
-use crate::client::call::timing::Timing;
 use crate::client::connection::Attached;
 use crate::client::outbound::encode;
+use crate::client::outbound::sent::SentCall;
 use crate::client::pending::{Awaits, Refusal};
+use crate::client::timing::Timing;
 use crate::transport::Record;
 use crate::{Code, Method, Outcome, RpcError};
 

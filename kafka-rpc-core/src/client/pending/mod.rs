@@ -1,7 +1,7 @@
 //! The pending calls of one client, and the only place where a call ends.
 //!
 //! An entry is made before its command is handed to the transport, so that no reply can come too
-//! early, and lives until its [`SentCall`](crate::client::call::sent::SentCall) guard is dropped. Whoever ends a
+//! early, and lives until its [`SentCall`](crate::client::outbound::sent::SentCall) guard is dropped. Whoever ends a
 //! call, be it the listener, the alarm, the delivery report or the closing of the client, moves the
 //! entry from waiting to ended, once, and wakes the caller after the lock is released.
 //!
@@ -26,7 +26,7 @@ use crate::util::lock_order::REGISTRY_SHARD;
 use crate::util::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use crate::util::sync::{Mutex, MutexGuard, lock};
 
-use crate::client::call::metadata::Times;
+use crate::client::metadata::Times;
 use crate::client::stats::ClientStats;
 use deadlines::NEVER;
 pub(super) use ending::{Arrival, Awaits, Ending, Refusal};

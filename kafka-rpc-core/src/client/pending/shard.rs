@@ -3,7 +3,7 @@
 use std::task::Waker;
 use std::time::Instant;
 
-use crate::client::call::metadata::Times;
+use crate::client::metadata::Times;
 use crate::client::pending::deadlines::Deadlines;
 use crate::client::pending::entry::{Entry, Report, State};
 use crate::client::pending::slots::Slots;

@@ -44,82 +44,11 @@ mod config;
 mod consumer;
 mod ffi;
 mod producer;
+mod transport;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 pub use config::effective::{EffectiveSettings, Role};
 pub use config::profile::Profile;
 pub use config::settings::Kafka;
-
-use self::client::clock::SystemClock;
-use self::config::clients::Settings;
-use crate::transport::{
-    BoxFuture, Clock, DeliverySink, Duplicates, GroupOptions, GroupSink, Listener, ListenerSink,
-    Membership, Producer, TopicSpec, Transport, TransportError,
-};
-
-/// The transport over one Kafka cluster. It holds no connection; what it opens does.
-struct KafkaTransport {
-    settings: Arc<Settings>,
-}
-
-impl KafkaTransport {
-    fn new(settings: Arc<Settings>) -> Self {
-        Self { settings }
-    }
-}
-
-impl Transport for KafkaTransport {
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(SystemClock)
-    }
-
-    fn describe(&self) -> String {
-        self.settings.brokers().to_owned()
-    }
-
-    fn producer(
-        &self,
-        duplicates: Duplicates,
-        sink: Arc<dyn DeliverySink>,
-    ) -> BoxFuture<Result<Arc<dyn Producer>, TransportError>> {
-        producer::handle::open(&self.settings, duplicates, sink)
-    }
-
-    fn listen(
-        &self,
-        topic: &str,
-        partition: u32,
-        sink: Arc<dyn ListenerSink>,
-    ) -> BoxFuture<Result<Box<dyn Listener>, TransportError>> {
-        consumer::listener::open(&self.settings, topic, partition, sink)
-    }
-
-    fn join(
-        &self,
-        options: GroupOptions,
-        sink: Arc<dyn GroupSink>,
-    ) -> BoxFuture<Result<Arc<dyn Membership>, TransportError>> {
-        consumer::group::join(&self.settings, options, sink)
-    }
-
-    fn partitions(
-        &self,
-        topic: &str,
-        timeout: Duration,
-    ) -> BoxFuture<Result<Option<u32>, TransportError>> {
-        admin::topics::partitions(&self.settings, topic, timeout)
-    }
-
-    fn ends(&self, topic: &str, partitions: u32, timeout: Duration) -> BoxFuture<Vec<Option<i64>>> {
-        admin::topics::ends(&self.settings, topic, partitions, timeout)
-    }
-
-    fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>> {
-        admin::topics::create(&self.settings, topic)
-    }
-}

@@ -134,7 +134,7 @@ impl Lookup {
     pub(in crate::transport::kafka) fn open(
         settings: &Arc<Settings>,
     ) -> Result<Self, TransportError> {
-        let events = Events::new(settings);
+        let events = settings.events();
         let client = settings
             .metadata_client()
             .create_with_context(events.clone())
@@ -299,7 +299,7 @@ fn request_creation(settings: &Arc<Settings>, topic: &TopicSpec) -> Result<(), T
     let doing = format!("the topic {} can't be created", topic.name);
     let admin: AdminClient<Events> = settings
         .admin_client()
-        .create_with_context(Events::new(settings))
+        .create_with_context(settings.events())
         .map_err(|error| errors::from_creation(&error))?;
     let retention = topic
         .retention

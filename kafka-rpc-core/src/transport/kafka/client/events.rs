@@ -10,7 +10,6 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
 use crate::transport::kafka::client::{errors, lines};
-use crate::transport::kafka::config::clients::Settings;
 use crate::transport::{TransportError, TransportErrorKind};
 use crate::util::lock_order::CLIENT_FAILURE;
 use crate::util::sync::{Mutex, lock};
@@ -24,14 +23,18 @@ use crate::util::throttle;
 pub(in crate::transport::kafka) struct Events(Arc<Inner>);
 
 struct Inner {
-    settings: Arc<Settings>,
+    brokers: String,
+    /// How it connects and logs in.
+    protocol: String,
     failure: Mutex<Option<TransportError>, CLIENT_FAILURE>,
 }
 
 impl Events {
-    pub(in crate::transport::kafka) fn new(settings: &Arc<Settings>) -> Self {
+    /// Those of a client of these brokers, which connects and logs in by `protocol`.
+    pub(in crate::transport::kafka) fn new(brokers: &str, protocol: String) -> Self {
         Self(Arc::new(Inner {
-            settings: Arc::clone(settings),
+            brokers: brokers.to_owned(),
+            protocol,
             failure: Mutex::new(None),
         }))
     }
@@ -69,8 +72,7 @@ impl Events {
         let message = match kind {
             TransportErrorKind::Unauthenticated => format!(
                 "{} refuses the connection by {}: {reason}",
-                self.0.settings.brokers(),
-                self.0.settings.protocol()
+                self.0.brokers, self.0.protocol
             ),
             TransportErrorKind::Unavailable => reason.to_owned(),
             _ => return,
@@ -95,7 +97,7 @@ impl ClientContext for Events {
             Some(0)
         } else {
             let cause = lines::cause(message);
-            let brokers = self.0.settings.brokers();
+            let brokers = &self.0.brokers;
             throttle::pass(format_args!("{brokers}: {facility}: {cause}"))
         };
         let Some(suppressed) = suppressed else {

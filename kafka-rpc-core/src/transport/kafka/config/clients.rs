@@ -7,11 +7,12 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use crate::transport::kafka::admin::embedded::Embedded;
 use crate::transport::kafka::client::errors;
+use crate::transport::kafka::client::events::Events;
 use crate::transport::kafka::config::defaults;
 use crate::transport::kafka::config::defaults::Table;
 use crate::transport::kafka::config::effective::{EffectiveSettings, Role};
+use crate::transport::kafka::config::embedded::Embedded;
 use crate::transport::kafka::config::profile::Profile;
 use crate::transport::{Duplicates, GroupOptions, TransportError, TransportErrorKind};
 
@@ -57,6 +58,11 @@ impl Settings {
             Some(mechanism) if protocol.contains("sasl") => format!("{protocol} {mechanism}"),
             _ => protocol,
         }
+    }
+
+    /// What the events of a client with these settings are explained with.
+    pub(in crate::transport::kafka) fn events(&self) -> Events {
+        Events::new(&self.brokers, self.protocol())
     }
 
     fn mechanism(&self) -> Option<&str> {

@@ -5,5 +5,6 @@
 pub(super) mod clients;
 pub(super) mod defaults;
 pub(super) mod effective;
+mod embedded;
 pub(super) mod profile;
 pub(super) mod settings;

@@ -5,13 +5,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::effective::EffectiveSettings;
+use super::profile::Profile;
 use crate::error::{Code, Outcome, RpcError};
-use crate::transport::kafka::admin::embedded::Embedded;
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::config::defaults;
-use crate::transport::kafka::{EffectiveSettings, KafkaTransport, Profile, ffi};
-use crate::transport::sealed::Open;
-use crate::transport::{Cluster, Transport, TransportError};
+use crate::transport::kafka::config::embedded::Embedded;
 
 /// A Kafka cluster, and the settings to connect to it with.
 ///
@@ -212,16 +211,6 @@ impl fmt::Debug for Kafka {
             .finish_non_exhaustive()
     }
 }
-
-impl Open for Kafka {
-    fn open(&self) -> Result<Arc<dyn Transport>, TransportError> {
-        self.0.check()?;
-        ffi::warn_if_untested();
-        Ok(Arc::new(KafkaTransport::new(Arc::clone(&self.0))))
-    }
-}
-
-impl Cluster for Kafka {}
 
 fn path(file: impl AsRef<Path>) -> String {
     file.as_ref().to_string_lossy().into_owned()

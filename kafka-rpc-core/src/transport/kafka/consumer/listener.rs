@@ -106,7 +106,7 @@ impl Reader {
         sink: Arc<dyn ListenerSink>,
     ) -> Result<Self, TransportError> {
         let until = Instant::now() + START_TIMEOUT;
-        let events = Events::new(settings);
+        let events = settings.events();
         let client: BaseConsumer<Events> = settings
             .listener()
             .create_with_context(events.clone())

@@ -51,7 +51,7 @@ impl Shared {
         sink: Arc<dyn GroupSink>,
     ) -> Self {
         Self {
-            events: Events::new(settings),
+            events: settings.events(),
             options,
             sink,
             forwarder: OnceLock::new(),

@@ -59,7 +59,7 @@ impl Shared {
         sink: Arc<dyn DeliverySink>,
     ) -> Self {
         Self {
-            events: Events::new(settings),
+            events: settings.events(),
             duplicates,
             sink,
             reports: Arc::default(),

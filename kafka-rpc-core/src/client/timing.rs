@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client::call::metadata::Times;
+use crate::client::metadata::Times;
 use crate::wire::StageTimes;
 
 /// What is noted of a timed call until it ends. Calls that aren't timed have none of it, and cost

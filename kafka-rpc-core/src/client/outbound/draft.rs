@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use crate::Method;
 use crate::call::{Arguments, Extensions, Payload};
-use crate::client::call::timing::Timing;
 use crate::client::connection::Attached;
+use crate::client::timing::Timing;
 
 /// What a generated method and the caller have said of a call before its first poll, which makes a
 /// [`Request`](crate::call::Request) of it.

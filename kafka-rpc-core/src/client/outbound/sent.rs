@@ -5,10 +5,10 @@ use std::task::{Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use crate::call::Response;
-use crate::client::call::timing::{Moments, Timing};
 use crate::client::connection::Attached;
 use crate::client::inbound::decode;
 use crate::client::pending::{Arrival, Ending, NO_CALL};
+use crate::client::timing::{Moments, Timing};
 use crate::transport::{Record, TransportError};
 use crate::wire::{CallId, Cancel};
 use crate::{Code, Method, Outcome, RpcError};
