@@ -255,7 +255,7 @@ pub const ALL: [Scenario; 16] = [
 #[must_use]
 pub fn short() -> Vec<Scenario> {
     let variants: [(&str, Option<DrawRound>, u64); 4] = [
-        ("rolling-quick", None, 2),
+        ("rolling-quick", None, 0),
         ("client-kill", None, 0),
         (
             "server-kill",
