@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::call::{Request, Response};
 use crate::client::connection::Attached;
-use crate::client::outbound::request::Prepared;
+use crate::client::outbound::draft::Prepared;
 use crate::client::outbound::submit::{Attempt, submit};
 use crate::client::timing::Timing;
 use crate::middleware::{BoxFuture, Service};

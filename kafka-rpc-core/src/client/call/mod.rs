@@ -1,6 +1,5 @@
 //! One call of a remote method, as a future.
 
-mod answered;
 pub(super) mod layered;
 pub(super) mod with_metadata;
 
@@ -14,13 +13,11 @@ use bytes::Bytes;
 
 use crate::RpcError;
 use crate::call::{ExplicitPartition, IdempotencyKey};
-use crate::client::call::answered::Answered;
 use crate::client::call::layered::LayeredCall;
 use crate::client::call::with_metadata::MetadataCall;
-use crate::client::inbound::decode::Decode;
+use crate::client::inbound::decode::{Answered, Decode};
 use crate::client::metadata::Reply;
 use crate::client::outbound::draft::Draft;
-use crate::client::outbound::request::prepare;
 use crate::client::outbound::sent::SentCall;
 use crate::client::outbound::submit::{Attempt, submit};
 use crate::util::park;
@@ -116,7 +113,7 @@ impl Stage {
 
     /// Makes the one request of a call and sends it, through the layers if there are any.
     fn start(draft: Draft, id: CallId, context: &mut Context<'_>) -> Result<Self, RpcError> {
-        let mut prepared = prepare(draft, id)?;
+        let mut prepared = draft.prepare(id)?;
         if let Some(outermost) = prepared.attached.connection.layers.outermost() {
             return Ok(Self::Layered(LayeredCall::new(&*outermost, prepared)));
         }

@@ -1,12 +1,14 @@
 //! From the bytes of a reply to a response, and from a response to what the method returned.
 
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
 use crate::call::{Extensions, Payload, Response, Served};
 use crate::client::connection::Attached;
+use crate::client::metadata::Reply;
+use crate::client::timing::{Moments, Timing};
 use crate::wire::{self, CallId, Envelope, ReplyBody, decode_value};
 use crate::{CallError, Code, Method, Outcome, RpcError};
 
@@ -87,6 +89,81 @@ pub(in crate::client) fn acknowledgement() -> Response {
         is_error: false,
         served: None,
         extensions: Extensions::default(),
+    }
+}
+
+/// A response, and what is known of the call that it answers.
+pub(in crate::client) struct Answered<'a> {
+    pub(in crate::client) response: Response,
+    pub(in crate::client) attached: &'a Attached,
+    pub(in crate::client) method: &'static Method,
+    pub(in crate::client) id: CallId,
+    /// When the call was polled first.
+    pub(in crate::client) started: Instant,
+    /// Only of a call that is timed and has no layers: they hand it on with the response.
+    pub(in crate::client) timing: Option<&'a Timing>,
+}
+
+impl Answered<'_> {
+    /// What the method returned.
+    pub(in crate::client) fn value<T, E: From<RpcError>>(
+        self,
+        decode: Decode<T, E>,
+    ) -> Result<T, E> {
+        if self.timing().is_some() {
+            return self.reply(decode).map(|reply| reply.value);
+        }
+        self.read(decode)?
+    }
+
+    /// The same together with how it came about.
+    pub(in crate::client) fn reply<T, E: From<RpcError>>(
+        self,
+        decode: Decode<T, E>,
+    ) -> Result<Reply<T>, E> {
+        let began = Instant::now();
+        let value = self.read(decode)?;
+        let decoded = began.elapsed();
+        // None if its times were asked for too late.
+        let untimed = Timing::default();
+        let timed = self.timing();
+        let timing = timed.unwrap_or(&untimed);
+        let connection = &self.attached.connection;
+        let moments = timing.moments.unwrap_or_else(|| {
+            let found = connection.clock.now();
+            Moments {
+                started: self.started,
+                acknowledged: self.method.oneway.then_some(found),
+                arrived: found,
+                found,
+            }
+        });
+        let served = self.response.served.as_ref();
+        let mut times = timing.times(moments, served.map(|served| served.times));
+        if served.is_some() {
+            times.decode = timing.reply + decoded;
+            if timed.is_some() {
+                connection.registry.timed(self.id.sequence(), &times);
+            }
+        }
+        Ok(Reply {
+            value: value?,
+            call_id: self.id,
+            server: self.response.server().to_owned(),
+            attempt: served.map_or(1, |served| served.attempt),
+            times,
+        })
+    }
+
+    fn timing(&self) -> Option<&Timing> {
+        self.timing.or_else(|| self.response.extensions.get())
+    }
+
+    /// What the method returned, its own error included. One that can't be read was returned all the
+    /// same.
+    fn read<T, E>(&self, decode: Decode<T, E>) -> Result<Result<T, E>, RpcError> {
+        decode(&self.response)
+            .map_err(|reason| bad(self.attached, self.method, Outcome::Ran, &reason))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::RpcError;
 use crate::call::{ExplicitPartition, IdempotencyKey, Request};
 use crate::client::connection::Attached;
-use crate::client::outbound::request::invalid;
+use crate::client::outbound::draft::invalid;
 use crate::wire::{self, Command, ReplyAddress, limits};
 
 /// Always the client's choice, so that a cancel reaches the server that has the command.

@@ -3,6 +3,5 @@
 pub(super) mod batcher;
 pub(super) mod draft;
 mod encode;
-pub(super) mod request;
 pub(super) mod sent;
 pub(super) mod submit;

@@ -6,7 +6,8 @@ use std::ptr::{self, NonNull};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka_sys::bindings::rd_kafka_vtype_t::{
     RD_KAFKA_VTYPE_END, RD_KAFKA_VTYPE_KEY, RD_KAFKA_VTYPE_MSGFLAGS, RD_KAFKA_VTYPE_OPAQUE,
     RD_KAFKA_VTYPE_PARTITION, RD_KAFKA_VTYPE_RKT, RD_KAFKA_VTYPE_TIMESTAMP, RD_KAFKA_VTYPE_VALUE,
@@ -16,6 +17,7 @@ use rdkafka_sys::bindings::{
     rd_kafka_resp_err_t, rd_kafka_topic_destroy, rd_kafka_topic_new, rd_kafka_topic_t,
 };
 
+use crate::transport::Record;
 use crate::transport::kafka::ffi::delivery_event::{Report, poll_event};
 use crate::transport::kafka::ffi::queue::{Alerted, Queue, Target};
 
@@ -103,6 +105,31 @@ impl<C: ProducerContext<DeliveryOpaque = usize>> Producer<C> {
         poll_event(&self.events, &**self.client.client().context(), report)
     }
 
+    /// Hands a record over, by the cheapest way that can carry it; `token` comes back with its report.
+    ///
+    /// # Errors
+    /// It isn't taken, and won't be reported.
+    pub(in crate::transport::kafka) fn send(
+        &self,
+        record: &Record<'_>,
+        token: usize,
+    ) -> Result<(), KafkaError> {
+        let partition = i32::try_from(record.partition).unwrap_or(i32::MAX);
+        if record.headers.is_empty() {
+            let (key, at) = (record.key, record.timestamp_ms);
+            return self.produce(record.topic, partition, key, record.value, at, token);
+        }
+        let mut message = BaseRecord::with_opaque_to(record.topic, token)
+            .partition(partition)
+            .payload(record.value)
+            .timestamp(record.timestamp_ms)
+            .headers(headers(record.headers));
+        if let Some(key) = record.key {
+            message = message.key(key);
+        }
+        self.client().send(message).map_err(|(error, _)| error)
+    }
+
     /// Hands a record without headers over; `token` comes back with its report. A timestamp of 0 is
     /// now.
     ///
@@ -120,9 +147,9 @@ impl<C: ProducerContext<DeliveryOpaque = usize>> Producer<C> {
         let error = self.with_handle(topic, |handle| {
             let (key, key_length) = parts(key);
             let (value, value_length) = parts(Some(value));
-            // SAFETY: the client is alive, and so is the handle, which is the client's. Each type is followed by arguments as librdkafka
-            // documents them for it, and the end closes the list. Key and value are copied before
-            // the call returns.
+            // SAFETY: the client is alive, and so is the handle, which is the client's. Each type is
+            // followed by arguments as librdkafka documents them for it, and the end closes the list.
+            // Key and value are copied before the call returns.
             unsafe {
                 rd_kafka_producev(
                     self.client.client().native_ptr(),
@@ -249,4 +276,16 @@ fn parts(bytes: Option<&[u8]>) -> (*const c_void, usize) {
     bytes.map_or((ptr::null(), 0), |bytes| {
         (bytes.as_ptr().cast(), bytes.len())
     })
+}
+
+fn headers(headers: &[(String, Vec<u8>)]) -> OwnedHeaders {
+    headers.iter().fold(
+        OwnedHeaders::new_with_capacity(headers.len()),
+        |all, (key, value)| {
+            all.insert(Header {
+                key,
+                value: Some(value),
+            })
+        },
+    )
 }

@@ -18,7 +18,6 @@ use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::ffi;
 use crate::transport::kafka::producer::inflight::{Admission, Batch, InFlight, Refused};
 use crate::transport::kafka::producer::opaque::{pack, unpack};
-use crate::transport::kafka::producer::send;
 use crate::transport::kafka::producer::wakeup::{IdleTracker, Wakeup};
 use crate::transport::{
     Clock as _, Delivery, DeliverySink, Duplicates, MAX_TOKEN, Record, TransportError,
@@ -220,7 +219,8 @@ impl Shared {
         record: &Record<'_>,
         opaque: usize,
     ) -> Result<(), TransportError> {
-        send::send(sender, record, opaque)
+        sender
+            .send(record, opaque)
             .map_err(|error| Self::explain_refusal(sender, record.topic, &error))
     }
 

@@ -1,6 +1,6 @@
 //! Appends records, and hears what became of them.
 //!
-//! A record goes one way: `handle` → `delivery` → `inflight` (is it sent now, or kept back?) → `send` →
+//! A record goes one way: `handle` → `delivery` → `inflight` (is it sent now, or kept back?) →
 //! `ffi`. Its report comes back by `ffi` → `delivery`, which tells the sink and lets others go.
 //!
 //! # Threads and locks
@@ -15,5 +15,4 @@ pub(super) mod delivery;
 pub(super) mod handle;
 pub(super) mod inflight;
 pub(super) mod opaque;
-pub(super) mod send;
 pub(super) mod wakeup;
