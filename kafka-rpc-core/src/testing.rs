@@ -47,7 +47,8 @@ where
 }
 
 /// Makes the next call of `method` on this client, or on a clone of it, fail with `error` instead
-/// of being sent. Several are taken in order. Such a call isn't counted.
+/// of being sent. Several are taken in order. Such a call isn't counted. A call that can't be made at all,
+/// for its arguments or its timeout, takes none.
 ///
 /// `method` is the name on the wire, which is the method's own unless the trait says otherwise.
 ///

@@ -6,8 +6,8 @@
 //! |---|---|
 //! | `InvalidArgument` | conformance: `too_large`, `headers`, `wrong_type`, `missing_argument`, `no_partition`, `endless_timeout`; here: [`a_setting_that_promises_rest_on_is_refused`] |
 //! | `Unimplemented` | conformance: `unknown_method`, `unknown_service`, `other_version`, `critical_flag` |
-//! | `PermissionDenied` | conformance: `reply_topic`; `security.rs`: writing commands, reading results |
-//! | `Unauthenticated` | `security.rs`: wrong passwords, unknown authorities |
+//! | `PermissionDenied` | conformance: `reply_topic`; `security`: writing commands, reading results |
+//! | `Unauthenticated` | `security`: wrong passwords, unknown authorities |
 //! | `ResourceExhausted` | conformance: `client_full`, `server_full` |
 //! | `Unavailable` | here: [`nobody_listens_there`], [`missing_topics_are_named`], [`a_record_that_never_left_did_not_run`]; conformance: `closed` |
 //! | `DeadlineExceeded` | here: [`a_killed_broker_costs_the_deadline_and_its_restart_heals`], [`a_paused_broker_costs_exactly_the_deadline`]; conformance: `silent`, `zero` |

@@ -69,7 +69,10 @@ impl Interrupt {
     pub(crate) fn register(&self, waker: &Waker) {
         let mut task = lock(&self.task);
         if !task.as_ref().is_some_and(|task| task.will_wake(waker)) {
-            *task = Some(waker.clone());
+            let replaced = task.replace(waker.clone());
+            // The last waker of a task may drop the task, and that interrupts what runs in it.
+            drop(task);
+            drop(replaced);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::client::outbound::batcher::Batcher;
 use crate::client::pending::Registry;
 use crate::middleware::Stack;
 use crate::transport::{Alarm, Clock, Listener, Producer, Transport};
-use crate::util::lock_order::{CLIENT_KEPT, CLIENT_LANES};
+use crate::util::lock_order::{CLIENT_KEPT, CLIENT_REPLY_PARTITIONS};
 use crate::util::sync::{Mutex, lock};
 use crate::wire::CallId;
 use crate::{Descriptor, Method};
@@ -31,7 +31,8 @@ pub(crate) struct Connection {
     pub(super) instance: [u8; 8],
     pub(super) next_sequence: AtomicU64,
     /// By results topic. Emptied when the client is closed.
-    pub(super) reply_partitions: Mutex<BTreeMap<String, Arc<ReplyPartition>>, CLIENT_LANES>,
+    pub(super) reply_partitions:
+        Mutex<BTreeMap<String, Arc<ReplyPartition>>, CLIENT_REPLY_PARTITIONS>,
     /// Held while a listener is started, so that a topic never has two.
     pub(super) starting: tokio::sync::Mutex<()>,
     /// What lives as long as this and is none of its business.

@@ -12,20 +12,17 @@ pub(crate) mod fault;
 mod tests;
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use crate::RpcError;
 use crate::call::{Request, Response};
+pub(crate) use crate::transport::BoxFuture;
 use crate::util::sync::{RwLock, read, write};
-
-/// A boxed future, since services are used as trait objects.
-pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Takes a request to its end.
 pub(crate) trait Service: Send + Sync {
-    /// Begins the call; nothing happens before the first poll. Dropping the future gives the call up.
+    /// Begins the call. A layer may do its part at once or at the first poll; nothing is sent before
+    /// that. Dropping the future gives the call up.
     ///
     /// A request may be sent again once an attempt of it has ended or was dropped, with the number of
     /// the [attempt](Request::attempt) set by whoever sends it. Two attempts of one call at a time

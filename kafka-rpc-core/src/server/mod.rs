@@ -1,7 +1,7 @@
 //! Runs commands and publishes their replies.
 //!
 //! A record comes in by the member's front door (`group/sink`), is judged (`admit`), looked up among
-//! the known calls (`calls`), waits for its turn (`schedule`), is run (`execute`), and its reply goes
+//! the known calls (`calls`), waits in the queue (`schedule`), is run (`execute`), and its reply goes
 //! out (`complete`); when that is in the log, its offset may be committed. `group` drives all of it
 //! as one state machine; the rooms below it know nothing of each other's state.
 //!
@@ -11,7 +11,7 @@
 //! |---|---|
 //! | the transport's polling thread, one at a time for each member | records, rebalances, and handlers that run inline |
 //! | the handlers' tokio runtime | handlers as tasks, the ends of handlers, look-ups of topics |
-//! | the producer's thread | settles commands whose replies are in the log |
+//! | the producer's thread, or whoever produces | settles commands whose replies are in the log |
 //! | the alarm's thread | deadlines, grace periods, replies that are sent again |
 //!
 //! A lock is held for moments only, and never while user code runs. Their order:

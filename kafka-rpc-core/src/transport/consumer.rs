@@ -46,7 +46,7 @@ pub trait ListenerSink: Send + Sync {
     /// retention, or its topic was re-created. `lost` is how many, where the offsets tell.
     fn gap(&self, lost: Option<u64>);
 
-    /// Something failed that the listener goes on trying to mend.
+    /// Something failed, and the listener goes on trying.
     fn trouble(&self, error: TransportError);
 }
 
@@ -91,7 +91,7 @@ pub trait GroupSink: Send + Sync {
     /// Nothing was waiting to be read: the member has caught up with what it has fetched.
     fn idle(&self);
 
-    /// Something failed that the member goes on trying to mend.
+    /// Something failed, and the member goes on trying.
     fn trouble(&self, error: TransportError);
 }
 

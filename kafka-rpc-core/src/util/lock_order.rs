@@ -12,19 +12,20 @@
 //!   go.
 //! - **Server.** A member is told to pause while [`MEMBER_PAUSED`] is held, and by what it says is
 //!   looked up in [`MEMBER_STATE`] under it. Offsets are noted with the transport, which locks
-//!   [`GROUP_OWNED`] or [`MEMORY_BROKER`], while [`MEMBER_STATE`] is held: a later offset can't be
+//!   [`GROUP_OFFSETS`] or [`MEMORY_BROKER`], while [`MEMBER_STATE`] is held: a later offset can't be
 //!   overtaken by an earlier one. [`OUTBOX`] is never locked with a lock of a member held, and no
 //!   lock is taken under it.
 //! - **Client.** One [`REGISTRY_SHARD`] at a time, and nothing under it: wakers are called and
-//!   dropped after it is let go. Closing a client drops its listeners under [`CLIENT_LANES`].
+//!   dropped after it is let go. Closing a client drops its listeners under [`CLIENT_REPLY_PARTITIONS`].
 //! - **Kafka, producing.** Records of a partition are handed to librdkafka under
 //!   [`PARTITION_IN_FLIGHT`], so that none overtakes another; [`HELD_PARTITIONS`] is noted under it.
 //! - **Librdkafka's own locks.** It is entered under [`GROUP_POLLER`], [`REPLY_READER`] and
 //!   [`PARTITION_IN_FLIGHT`]. Its callbacks, which it calls under locks of its own, wake threads and
-//!   tasks: they take [`REPLY_TASK`], [`REPLY_WATCHER`], [`PRODUCER_WAKEUP`] and [`CLIENT_FAILURE`].
-//!   So it isn't entered under any of these.
-//! - **Read-write locks** have no rank. They guard a table or a slot for a look-up, and no mutex is
-//!   locked under one.
+//!   tasks: they take [`REPLY_TASK`], [`REPLY_WATCHER`], [`POLL_WAKEUP`], [`PRODUCER_WAKEUP`]
+//!   and [`CLIENT_FAILURE`]. So it isn't entered under any of these.
+//! - **Read-write locks** have no rank. They guard a table or a slot for a look-up, and no mutex of
+//!   this crate is locked under one. Librdkafka is given a record while its topic is looked up, and a
+//!   client's layers are put on while the outermost one is replaced.
 //! - **In memory.** [`MEMORY_BROKER`] is the whole broker; what tells its clients of something, a
 //!   queue or an alarm, is locked under it. Sinks are called from tasks, with no lock held.
 
@@ -46,8 +47,8 @@ macro_rules! ranks {
 ranks! {
     /// The group member's consumer. Its thread polls and calls the server's sink under it.
     GROUP_POLLER
-    /// The lanes of a client. Listeners are dropped under it.
-    CLIENT_LANES
+    /// The reply partitions of a client. Listeners are dropped under it.
+    CLIENT_REPLY_PARTITIONS
     /// The reader of a results partition. Whoever reads calls the client's sink under it.
     REPLY_READER
     /// The replies that aren't acknowledged yet. Locked with no lock of a member held.
@@ -59,8 +60,7 @@ ranks! {
     /// What a revocation waits for. It is shared until the last of those who hold it up drops it, and
     /// never locked.
     REVOCATION
-    /// Whom to wake when a handler is stopped. A waker that is replaced is dropped under it, and may
-    /// drop a task with calls of its own.
+    /// Whom to wake when a handler is stopped. Nothing is taken under it.
     INTERRUPT_TASK
     /// What is kept with a client's connection. A layer may be put on the client's others under it.
     CLIENT_KEPT
@@ -75,7 +75,7 @@ ranks! {
     /// When an alarm in memory rings next. Nothing is taken under it.
     MEMORY_ALARM
     /// The partitions that a member owns, with their offsets. Nothing is taken under it.
-    GROUP_OWNED
+    GROUP_OFFSETS
     /// The partitions that librdkafka was given. Nothing is taken under it.
     GROUP_ASSIGNED
     /// By when a member is to have left. Nothing is taken under it.
@@ -96,10 +96,14 @@ ranks! {
     PRODUCER_ENDED
     /// The sleep of a producer's thread. Nothing is taken under it.
     PRODUCER_WAKEUP
+    /// The wait of a consumer's thread. Nothing is taken under it.
+    POLL_WAKEUP
     /// When an alarm's thread ticks next. Nothing is taken under it.
     ALARM_PLAN
     /// A client's last failure. Nothing is taken under it, and it may be noted in any callback.
     CLIENT_FAILURE
+    /// The causes that log lines were about. Nothing is taken under it.
+    THROTTLE
     /// Whether a latch is open. Nothing is taken under it.
     LATCH
     /// Whether a blocked thread was woken. Wakers may be called anywhere, so nothing comes later.

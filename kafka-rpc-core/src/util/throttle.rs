@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::util::sync::lock;
+use crate::util::lock_order::THROTTLE;
+use crate::util::sync::{Mutex, lock};
 
 /// The time between two lines of one cause.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -65,7 +66,7 @@ impl Causes {
 /// How many lines of this cause were suppressed in this process since the last one; `None` if this one
 /// is to be suppressed, too.
 pub(crate) fn pass(cause: fmt::Arguments<'_>) -> Option<u64> {
-    static CAUSES: OnceLock<Mutex<Causes>> = OnceLock::new();
+    static CAUSES: OnceLock<Mutex<Causes, THROTTLE>> = OnceLock::new();
     // By the real clock: lines are read in real time, whatever time a test's transport has.
     lock(CAUSES.get_or_init(Mutex::default)).pass(cause.to_string(), Instant::now())
 }

@@ -1,4 +1,4 @@
-//! Turns commands away that can't be run, and tells their callers why wherever a reply may go.
+//! Refuses commands that can't be run, and tells their callers why wherever a reply may go.
 
 use std::time::{Duration, Instant};
 

@@ -7,7 +7,7 @@ use crate::server::complete::origin::Origin;
 use crate::server::schedule::Slot;
 use crate::transport::Clock;
 
-/// A command that waits for its turn.
+/// A command that waits.
 pub(crate) struct Job {
     pub(crate) origin: Origin,
     pub(crate) request: Request,
@@ -15,7 +15,7 @@ pub(crate) struct Job {
     pub(crate) size: usize,
 }
 
-/// A command whose turn has come.
+/// A command that is started.
 pub(crate) struct Start {
     pub(crate) slot: Slot,
     pub(crate) origin: Origin,

@@ -195,7 +195,9 @@ fn completion(env: &Env, run: &mut Run, ended: Ended, times: StageTimes) -> Comp
         ),
         Ended::Answered(Err(Failure::Answer(problem))) => {
             let message = format!("the answer of {} can't be encoded: {problem}", method());
-            if let Some(suppressed) = throttle::pass(format_args!("{message}")) {
+            if let Some(suppressed) =
+                throttle::pass(format_args!("{}", throttle::Pattern(&message)))
+            {
                 warn!(
                     target: "kafka_rpc::server", call_id = %context.call_id(),
                     service = context.service(), method = context.method(),

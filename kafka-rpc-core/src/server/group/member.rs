@@ -145,7 +145,8 @@ impl Member {
     /// 6. Revoked partitions are let go last: what had to be settled before that was handed over
     ///    above.
     ///
-    /// What runs inline comes after all of this, by the caller: it is user code, and may take long.
+    /// What runs inline comes after all of this, by the caller: it is user code, and may take long. The
+    /// reply of a handler that has just ended is the exception: it goes out before all of this.
     fn carry_out_all(self: &Arc<Self>, actions: Actions) {
         for event in actions.events {
             event.emit(&self.env.group, &self.env.topic);
@@ -178,7 +179,7 @@ impl Member {
         self.env.shared.complete.complete(owner, record, completion);
     }
 
-    /// Pauses or resumes the member, as its flow says.
+    /// Pauses or resumes the member, as its backpressure says.
     fn steer(&self) {
         let Some(membership) = self.env.membership() else {
             return;

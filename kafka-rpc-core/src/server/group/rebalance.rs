@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::member::Member;
-use super::state::Transition;
+use super::state::{Transition, key};
 use crate::call::Reason;
 use crate::server::calls::live::Live;
 use crate::server::observe::events::Event;
@@ -125,7 +125,11 @@ impl Transition<'_> {
         let state = &mut *self.state;
         for job in state.queue.discard(partitions) {
             state.flow.unqueued(job.size);
-            state.offsets.leave(job.origin.record);
+            let record = job.origin.record;
+            // It is read again, perhaps by this member, and must not count as a duplicate then.
+            let key = key(job.request.id, &job.origin);
+            state.live.end(&key, record.generation);
+            state.offsets.leave(record);
         }
         for record in state.pending_lookup.discard(partitions) {
             state.offsets.leave(record);

@@ -27,7 +27,7 @@ pub(crate) struct Due {
 }
 
 impl Timers {
-    /// Stops a handler at its deadline, unless it is [`stopped`](Self::handler_ended) before. Returns
+    /// Stops a handler at its deadline, unless it [ends](Self::handler_ended) before. Returns
     /// the timer's number, and when a tick is needed that nobody has asked for yet.
     pub(crate) fn handler_started(&mut self, context: &Context) -> (u64, Option<Instant>) {
         let number = self.next();

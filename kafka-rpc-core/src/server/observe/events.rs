@@ -154,7 +154,7 @@ impl Event {
             Self::ExpiredInQueue { call_id, waited } => {
                 debug!(
                     target: "kafka_rpc::server", group, topic, %call_id, ?waited,
-                    "expired while it waited for its turn",
+                    "expired in the queue",
                 );
             }
             Self::ReplyBacklog { suppressed } => {

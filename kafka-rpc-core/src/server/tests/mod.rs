@@ -4,6 +4,7 @@
 mod calls;
 mod lifecycle;
 mod logs;
+mod rebalances;
 mod refusals;
 
 use std::collections::HashMap;

@@ -93,7 +93,8 @@ impl<L: Lock> Lock for Arc<L> {
     }
 }
 
-/// One without a rank.
+/// One without a rank, in tests.
+#[cfg(test)]
 impl<T> Lock for std::sync::Mutex<T> {
     type Guard<'a>
         = std::sync::MutexGuard<'a, T>

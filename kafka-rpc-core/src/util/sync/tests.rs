@@ -43,7 +43,7 @@ fn a_lock_that_comes_too_late_is_refused_by_name() {
     let locks = Locks::default();
     let second = lock(&locks.second);
     let text = panic_of(|| drop(lock(&locks.first))).expect("it is refused");
-    assert!(text.contains("GROUP_POLLER is locked while CLIENT_LANES is held"));
+    assert!(text.contains("GROUP_POLLER is locked while CLIENT_REPLY_PARTITIONS is held"));
     drop(second);
     assert!(holds_nothing(&locks));
 }

@@ -9,7 +9,8 @@ use super::CallKey;
 /// The reply of a call that ended; `None` if it had none.
 pub(crate) type Remembered = Option<Vec<u8>>;
 
-/// Remembers calls that ended, within a bounded deduplication window for each partition.
+/// Remembers calls that ended, within a bounded deduplication window that all partitions of the
+/// member share.
 ///
 /// It is asked while the member's state is locked, so it must not block.
 pub(crate) trait Duplicates: Send {

@@ -1,7 +1,7 @@
 //! What every client of librdkafka has: a thread, errors, events, a clock.
 //!
 //! Nothing here owns a client but [`keeper`], which stays on the thread that made it. Each lock here is
-//! a leaf: an event's last failure, a latch, an alarm.
+//! a leaf: a client's last failure, a latch, an alarm's plan.
 
 pub(super) mod blocking;
 pub(super) mod clock;

@@ -15,7 +15,7 @@ use crate::transport::kafka::client::latch::Latch;
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::ffi;
 use crate::transport::{GroupOptions, GroupSink};
-use crate::util::lock_order::{GROUP_ASSIGNED, GROUP_LEAVE_BY, GROUP_OWNED};
+use crate::util::lock_order::{GROUP_ASSIGNED, GROUP_LEAVE_BY, GROUP_OFFSETS};
 use crate::util::sync::{Mutex, lock};
 
 /// What the threads of a member, its handle and its consumer's context share.
@@ -28,7 +28,7 @@ pub(in crate::transport::kafka) struct Shared {
     /// Leads to the consumer's commits.
     pub(super) committer: OnceLock<ffi::Committer>,
     /// The partitions that are the member's, as the sink was told.
-    pub(super) offsets: Mutex<Offsets, GROUP_OWNED>,
+    pub(super) offsets: Mutex<Offsets, GROUP_OFFSETS>,
     /// The partitions that librdkafka was given.
     pub(super) assigned: Mutex<BTreeSet<i32>, GROUP_ASSIGNED>,
     /// The group has assigned partitions of another topic.

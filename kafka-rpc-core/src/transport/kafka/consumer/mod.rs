@@ -7,7 +7,8 @@
 //! in `offsets` of `member`, a leaf that any thread may lock. A listener's consumer is in the `SharedReader` of
 //! `reader_task`, locked by the task while it is relied on, and else by the listener's thread; that
 //! thread alone takes it out, at its end. Sinks are called with the consumer locked. From a queue's
-//! callback only `reader_task`'s `lock` and the waker of the task are locked, one after the other.
+//! callback only three are locked, one after the other: the wait of a member's thread, the task that
+//! reads replies, and the thread that watches it.
 
 mod burst;
 mod commit;

@@ -81,8 +81,8 @@ impl<C: ConsumerContext> Consumer<C> {
     ) -> KafkaResult<Self> {
         let topic = CString::new(topic)?;
         let missing = || KafkaError::ClientCreation("a consumer needs a group.id".to_owned());
-        // SAFETY: `Drop` drops the queues before the client, and so does this function where it ends
-        // early: what is bound later is dropped first.
+        // SAFETY: `Drop` drops the queues before the client. So does this function where it ends early:
+        // a parameter is dropped after everything that is made here.
         let (events, records, commits) = unsafe {
             (
                 Queue::consumer(client.client()).ok_or_else(missing)?,

@@ -1,6 +1,8 @@
-//! Reads the events of a producer's queue as the wrapper does, but without allocating for each.
+//! Reads the events of a client's queue as the wrapper does, but without allocating for each: delivery
+//! reports here, the results of commits in `commits`.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::time::Duration;
 
@@ -31,15 +33,16 @@ pub(in crate::transport::kafka) struct Failure {
     pub(in crate::transport::kafka) not_persisted: bool,
 }
 
-/// An event that was taken from a queue, whose client is alive.
-pub(super) struct Event(NonNull<rd_kafka_event_t>);
+/// An event that was taken from a queue, which it borrows.
+pub(super) struct Event<'a>(NonNull<rd_kafka_event_t>, PhantomData<&'a Queue>);
 
-impl Event {
+impl<'a> Event<'a> {
     /// The next event of a queue; `None` if none comes within `wait`.
-    pub(super) fn next(queue: &Queue, wait: Duration) -> Option<Self> {
+    pub(super) fn next(queue: &'a Queue, wait: Duration) -> Option<Self> {
         let wait = wait.as_millis().try_into().unwrap_or(i32::MAX);
         // SAFETY: the queue is alive, as is its client. The event is ours from now on.
-        NonNull::new(unsafe { rd_kafka_queue_poll(queue.ptr(), wait) }).map(Self)
+        let event = NonNull::new(unsafe { rd_kafka_queue_poll(queue.ptr(), wait) })?;
+        Some(Self(event, PhantomData))
     }
 
     pub(super) const fn ptr(&self) -> *mut rd_kafka_event_t {
@@ -47,10 +50,10 @@ impl Event {
     }
 }
 
-impl Drop for Event {
+impl Drop for Event<'_> {
     fn drop(&mut self) {
-        // SAFETY: the event is ours, and is given back once. It doesn't leave `poll_event`, during
-        // which its queue is borrowed, and with it the client is alive.
+        // SAFETY: the event is ours, and is given back once. It borrows its queue, whose client is
+        // alive.
         unsafe { rd_kafka_event_destroy(self.ptr()) };
     }
 }

@@ -4,11 +4,12 @@
 //! looks into both without waiting.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use crate::transport::kafka::ffi::queue::Alerted;
-use crate::util::sync::lock;
+use crate::util::lock_order::POLL_WAKEUP;
+use crate::util::sync::{Condvar, Mutex, lock};
 
 /// What the queues' callbacks and the polling thread share.
 #[derive(Default)]
@@ -17,7 +18,7 @@ pub(super) struct PollWakeup {
     alerted: AtomicBool,
     /// The polling thread waits, and nobody has woken it yet.
     waits: AtomicBool,
-    lock: Mutex<()>,
+    lock: Mutex<(), POLL_WAKEUP>,
     wake: Condvar,
     /// Who is alerted besides.
     also: OnceLock<Arc<dyn Alerted>>,
@@ -36,15 +37,23 @@ impl PollWakeup {
 
     /// Waits until something has come since `clear`, or for `timeout`; says whether it has.
     pub(super) fn wait(&self, timeout: Duration) -> bool {
-        let waiting = self
-            .wake
-            .wait_timeout_while(lock(&self.lock), timeout, |()| {
-                self.waits.store(true, Ordering::SeqCst);
-                !self.alerted.load(Ordering::SeqCst)
-            })
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut guard = lock(&self.lock);
+        let mut until = None;
+        loop {
+            self.waits.store(true, Ordering::SeqCst);
+            if self.alerted.load(Ordering::SeqCst) {
+                break;
+            }
+            // The clock is read only where there is something to wait for.
+            let until = *until.get_or_insert_with(|| Instant::now() + timeout);
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            guard = self.wake.wait_timeout(guard, left);
+        }
         self.waits.store(false, Ordering::SeqCst);
-        drop(waiting);
+        drop(guard);
         self.alerted.load(Ordering::SeqCst)
     }
 }
@@ -67,7 +76,6 @@ impl Alerted for PollWakeup {
 #[cfg(test)]
 mod tests {
     use std::thread;
-    use std::time::Instant;
 
     use super::*;
 
@@ -88,12 +96,12 @@ mod tests {
     #[test]
     fn no_alert_is_missed() {
         let wakeup = PollWakeup::default();
-        let turn = AtomicBool::new(false);
+        let asked = AtomicBool::new(false);
         let start = Instant::now();
         thread::scope(|scope| {
             scope.spawn(|| {
                 for _ in 0..10_000 {
-                    while !turn.swap(false, Ordering::SeqCst) {
+                    while !asked.swap(false, Ordering::SeqCst) {
                         thread::yield_now();
                     }
                     wakeup.alert();
@@ -101,7 +109,7 @@ mod tests {
             });
             for _ in 0..10_000 {
                 wakeup.clear();
-                turn.store(true, Ordering::SeqCst);
+                asked.store(true, Ordering::SeqCst);
                 assert!(wakeup.wait(SOON));
             }
         });

@@ -40,9 +40,9 @@ pub(in crate::transport::kafka) struct Shared {
     pub(in crate::transport::kafka) duplicates: Duplicates,
     sink: Arc<dyn DeliverySink>,
     pub(in crate::transport::kafka) reports: Arc<Wakeup>,
-    windows: InFlight,
+    in_flight: InFlight,
     /// What travelled with the records that were reported to be in the log, and not yet told.
-    batch: Mutex<Vec<u64>, HEARD_REPORTS>,
+    heard: Mutex<Vec<u64>, HEARD_REPORTS>,
     /// The client, until the handle is closed. Clients refer to this, and this to them: the thread
     /// takes the last one out. Whoever finds it here only borrows it from its keeper.
     slot: RwLock<Option<Connected>>,
@@ -62,8 +62,8 @@ impl Shared {
             duplicates,
             sink,
             reports: Arc::default(),
-            windows: InFlight::new(duplicates),
-            batch: Mutex::default(),
+            in_flight: InFlight::new(duplicates),
+            heard: Mutex::default(),
             slot: RwLock::new(None),
             ended: Mutex::new(None),
             closed: AtomicBool::new(false),
@@ -84,13 +84,13 @@ impl Shared {
         let sender = self.client().ok_or_else(closed)?;
         // Counted first: the report may come before `send` returns.
         self.reports.on_produce(record.urgent);
-        let passed = self.windows.admit(
+        let passed = self.in_flight.admit(
             record,
             token,
             || {
                 self.look(&sender);
             },
-            |window| self.send(&sender, record, pack(window, record.urgent, token)),
+            |number| self.send(&sender, record, pack(number, record.urgent, token)),
         );
         match passed {
             Ok(Admission::Sent) => Ok(()),
@@ -98,8 +98,8 @@ impl Shared {
                 self.reports.on_waiting();
                 Ok(())
             }
-            Ok(Admission::Held(window)) => {
-                self.let_go(window);
+            Ok(Admission::Held(number)) => {
+                self.let_go(number);
                 Ok(())
             }
             Err(error) => {
@@ -129,13 +129,13 @@ impl Shared {
     ) {
         self.reports.begin_round();
         // Whoever held records back may be held up itself.
-        if idle.was_held(self.windows.is_held()) {
+        if idle.was_held(self.in_flight.is_held()) {
             self.unhold();
         }
         while self.look(sender) {}
         self.reports.rest(
             idle,
-            || self.windows.keeps_any(),
+            || self.in_flight.keeps_any(),
             || self.closed.load(Ordering::Acquire),
         );
     }
@@ -149,9 +149,9 @@ impl Shared {
 
     /// A record's delivery has ended.
     fn ended(&self, report: ffi::Report) {
-        let (window, urgent, token) = unpack(report.token as u64);
+        let (number, urgent, token) = unpack(report.token as u64);
         let delivery = match report.failure {
-            None if !urgent => return lock(&self.batch).push(report.token as u64),
+            None if !urgent => return lock(&self.heard).push(report.token as u64),
             None => {
                 self.events.forget();
                 Delivery::Persisted
@@ -169,44 +169,47 @@ impl Shared {
         };
         self.sink.delivered(token, delivery);
         self.reports.on_reported(1);
-        self.reported(window, 1);
+        self.reported(number, 1);
     }
 
     /// Hands records to the client that go together.
     fn send_all(
         &self,
         sender: Option<&ffi::Producer<Deliveries>>,
-        window: u16,
-        lot: &Batch<'_>,
+        number: u16,
+        batch: &Batch<'_>,
     ) -> Refused {
         let Some(sender) = sender else {
-            return lot.records().map(|(_, token)| (token, closed())).collect();
+            return batch
+                .records()
+                .map(|(_, token)| (token, closed()))
+                .collect();
         };
         let now = SystemClock.wall_us_at(SystemClock.now()).div_euclid(1_000);
         // One by itself costs less.
-        let several = lot.len() > 1;
+        let several = batch.len() > 1;
         let alike = |record: &Record<'_>| {
             several
                 && record.headers.is_empty()
                 && now.abs_diff(record.timestamp_ms) <= SAME_MOMENT_MS
         };
         let mut refused = Vec::new();
-        let mut records = lot.records().peekable();
+        let mut records = batch.records().peekable();
         loop {
             let together = std::iter::from_fn(|| records.next_if(|(record, _)| alike(record)));
             let together = together.map(|(record, token)| {
-                let opaque = pack(window, record.urgent, token);
+                let opaque = pack(number, record.urgent, token);
                 (record.key, record.value, opaque)
             });
-            let partition = i32::try_from(lot.partition()).unwrap_or(i32::MAX);
-            sender.produce_all(lot.topic(), partition, together, |opaque, error| {
+            let partition = i32::try_from(batch.partition()).unwrap_or(i32::MAX);
+            sender.produce_all(batch.topic(), partition, together, |opaque, error| {
                 let (_, _, token) = unpack(opaque as u64);
-                refused.push((token, Self::explain_refusal(sender, lot.topic(), &error)));
+                refused.push((token, Self::explain_refusal(sender, batch.topic(), &error)));
             });
             let Some((record, token)) = records.next() else {
                 return refused;
             };
-            if let Err(error) = self.send(sender, &record, pack(window, record.urgent, token)) {
+            if let Err(error) = self.send(sender, &record, pack(number, record.urgent, token)) {
                 refused.push((token, error));
             }
         }
@@ -239,23 +242,23 @@ impl Shared {
     }
 
     /// Records were reported, which may let others go.
-    fn reported(&self, window: u16, count: usize) {
+    fn reported(&self, number: u16, count: usize) {
         let sender = self.client();
-        let refused = self.windows.on_reported(window, count, |window, lot| {
-            self.send_all(sender.as_deref(), window, lot)
+        let refused = self.in_flight.on_reported(number, count, |number, batch| {
+            self.send_all(sender.as_deref(), number, batch)
         });
         self.not_taken(refused);
     }
 
     /// Keeps everything back from now on.
     pub(in crate::transport::kafka) fn hold(&self) {
-        self.windows.hold();
+        self.in_flight.hold();
     }
 
     /// A record was held, perhaps just after the holding had ended.
-    fn let_go(&self, window: u16) {
-        let refused = self.windows.let_go(window, |window, batch| {
-            self.send_all(self.client().as_deref(), window, batch)
+    fn let_go(&self, number: u16) {
+        let refused = self.in_flight.let_go(number, |number, batch| {
+            self.send_all(self.client().as_deref(), number, batch)
         });
         self.not_taken(refused);
     }
@@ -268,10 +271,10 @@ impl Shared {
             while self.look(sender) {}
         }
         let refused = self
-            .windows
-            .unhold(|window, lot| self.send_all(sender.as_deref(), window, lot));
+            .in_flight
+            .unhold(|number, batch| self.send_all(sender.as_deref(), number, batch));
         self.not_taken(refused);
-        if self.windows.keeps_any() {
+        if self.in_flight.keeps_any() {
             self.reports.on_waiting();
         }
     }
@@ -279,8 +282,8 @@ impl Shared {
     /// Lets everything go that is kept back.
     pub(in crate::transport::kafka) fn release_all(&self, sender: &ffi::Producer<Deliveries>) {
         let refused = self
-            .windows
-            .release_all(|window, lot| self.send_all(Some(sender), window, lot));
+            .in_flight
+            .release_all(|number, batch| self.send_all(Some(sender), number, batch));
         self.not_taken(refused);
     }
 
@@ -294,14 +297,14 @@ impl Shared {
 
     /// Tells the reports that were heard.
     pub(in crate::transport::kafka) fn tell(&self) {
-        let mut heard = std::mem::take(&mut *lock(&self.batch));
+        let mut heard = std::mem::take(&mut *lock(&self.heard));
         if heard.is_empty() {
             return;
         }
         self.events.forget();
         // First what others wait for.
-        for batch in heard.chunk_by(|one, next| unpack(*one).0 == unpack(*next).0) {
-            self.reported(unpack(batch[0]).0, batch.len());
+        for together in heard.chunk_by(|one, next| unpack(*one).0 == unpack(*next).0) {
+            self.reported(unpack(together[0]).0, together.len());
         }
         for one in &mut heard {
             *one &= MAX_TOKEN;
@@ -310,9 +313,9 @@ impl Shared {
         self.reports.on_reported(heard.len() as u64);
         // Its memory serves the next batch.
         heard.clear();
-        let mut batch = lock(&self.batch);
-        if batch.is_empty() && heard.capacity() <= SPARE_REPORTS {
-            *batch = heard;
+        let mut next = lock(&self.heard);
+        if next.is_empty() && heard.capacity() <= SPARE_REPORTS {
+            *next = heard;
         }
     }
 

@@ -1,21 +1,21 @@
-//! What travels through librdkafka with a record and comes back with its report: its window, whether
-//! its report is urgent, and its token, in one pointer.
+//! What travels through librdkafka with a record and comes back with its report: the number of its
+//! partition, whether its report is urgent, and its token, in one pointer.
 
 use crate::transport::MAX_TOKEN;
 
 const _: () = assert!(usize::BITS >= u64::BITS, "tokens need 64-bit pointers");
 
-/// Window, urgency and token in one number.
-pub(in crate::transport::kafka) fn pack(window: u16, urgent: bool, token: u64) -> usize {
+/// All three in one number.
+pub(in crate::transport::kafka) fn pack(partition: u16, urgent: bool, token: u64) -> usize {
     debug_assert!(token <= MAX_TOKEN, "a token of so many bits");
     let urgent = usize::from(urgent) << 47;
-    usize::from(window) << 48 | urgent | (token & MAX_TOKEN) as usize
+    usize::from(partition) << 48 | urgent | (token & MAX_TOKEN) as usize
 }
 
 /// The inverse of [`pack`].
 pub(in crate::transport::kafka) fn unpack(opaque: u64) -> (u16, bool, u64) {
-    let window = (opaque >> 48) as u16;
-    (window, opaque >> 47 & 1 == 1, opaque & MAX_TOKEN)
+    let partition = (opaque >> 48) as u16;
+    (partition, opaque >> 47 & 1 == 1, opaque & MAX_TOKEN)
 }
 
 #[cfg(test)]
@@ -24,11 +24,11 @@ mod tests {
 
     #[test]
     fn what_is_packed_comes_out_again() {
-        for window in [0, 1, u16::MAX] {
+        for partition in [0, 1, u16::MAX] {
             for urgent in [false, true] {
                 for token in [0, 1, MAX_TOKEN] {
-                    let packed = pack(window, urgent, token) as u64;
-                    assert_eq!(unpack(packed), (window, urgent, token));
+                    let packed = pack(partition, urgent, token) as u64;
+                    assert_eq!(unpack(packed), (partition, urgent, token));
                 }
             }
         }

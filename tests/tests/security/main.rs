@@ -1,94 +1,22 @@
 //! Brokers that demand a log-in, TLS and permissions: who has them gets in, and others hear why not.
 #![allow(clippy::unwrap_used)]
 
-use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+mod broker;
+mod log;
+
 use std::time::{Duration, Instant};
 
 use kafka_rpc::{Client, Code, Kafka, Outcome, RpcError, Server, TopicSettings};
 use kafka_rpc_tests::broker::{Acl, Broker, Permission, Resource};
 use kafka_rpc_tests::load::{LoadClient, LoadServer, Local};
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record as Values};
-use tracing::{Event, Metadata, Subscriber};
+
+use log::Log;
 
 const USER: &str = "alice";
 const PASSWORD: &str = "open sesame";
 const GUESS: &str = "open barley";
 
-fn login(bootstrap: &str, protocol: &str, password: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", bootstrap)
-        .set("security.protocol", protocol)
-        .set("sasl.mechanism", "PLAIN")
-        .set("sasl.username", USER)
-        .set("sasl.password", password);
-    config
-}
-
-fn gets_in(config: &ClientConfig, patience: Duration) -> bool {
-    let client: BaseConsumer = config.create().expect("a client");
-    client.fetch_metadata(None, patience).is_ok()
-}
-
 const LONG: Duration = Duration::from_secs(20);
-/// For what must fail: long enough for what would succeed.
-const SHORT: Duration = Duration::from_secs(2);
-
-#[test]
-fn sasl_plain_admits_who_knows_the_password() {
-    let Some(broker) = Broker::builder().sasl_plain(USER, PASSWORD).start_or_skip() else {
-        return;
-    };
-    let address = broker.bootstrap();
-    assert!(gets_in(&login(&address, "sasl_plaintext", PASSWORD), LONG));
-    assert!(!gets_in(&login(&address, "sasl_plaintext", "guess"), SHORT));
-    let mut anonymous = ClientConfig::new();
-    anonymous.set("bootstrap.servers", &address);
-    assert!(!gets_in(&anonymous, SHORT));
-}
-
-#[cfg(feature = "ssl")]
-#[test]
-fn sasl_over_tls_admits_who_trusts_the_authority() {
-    let builder = Broker::builder().tls().sasl_plain(USER, PASSWORD);
-    let Some(broker) = builder.start_or_skip() else {
-        return;
-    };
-    let ca = broker.ca_file().expect("a broker with TLS has one");
-    let trusting = |password| {
-        let mut config = login(&broker.bootstrap(), "sasl_ssl", password);
-        config.set("ssl.ca.location", ca.to_string_lossy());
-        config
-    };
-    assert!(gets_in(&trusting(PASSWORD), LONG));
-    assert!(!gets_in(&trusting("guess"), SHORT));
-    assert!(!gets_in(
-        &login(&broker.bootstrap(), "sasl_ssl", PASSWORD),
-        SHORT
-    ));
-}
-
-#[cfg(feature = "ssl")]
-#[test]
-fn tls_without_a_log_in_admits_who_trusts_the_authority() {
-    let Some(broker) = Broker::builder().tls().start_or_skip() else {
-        return;
-    };
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", broker.bootstrap())
-        .set("security.protocol", "ssl");
-    assert!(!gets_in(&config, SHORT));
-    let ca = broker.ca_file().expect("a broker with TLS has one");
-    config.set("ssl.ca.location", ca.to_string_lossy());
-    assert!(gets_in(&config, LONG));
-}
-
-// From here on: the same through kafka-rpc.
 
 fn topics() -> TopicSettings {
     TopicSettings::default()
@@ -374,61 +302,4 @@ async fn no_password_is_logged_or_shown() {
         let line = logged.lines().find(|line| line.contains(secret));
         assert_eq!(line, None);
     }
-}
-
-/// Every event and span of this process, with all fields, at every level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Log {
-    fn install() -> Self {
-        let log = Self::default();
-        tracing::subscriber::set_global_default(log.clone()).expect("the only one");
-        log
-    }
-
-    fn text(&self) -> String {
-        self.0.lock().unwrap().clone()
-    }
-
-    fn line(&self, record: impl FnOnce(&mut Fields)) {
-        let mut fields = Fields(String::new());
-        record(&mut fields);
-        let mut text = self.0.lock().unwrap();
-        text.push_str(&fields.0);
-        text.push('\n');
-    }
-}
-
-struct Fields(String);
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, " {field}={value:?}");
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.line(|fields| span.record(fields));
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, values: &Values<'_>) {
-        self.line(|fields| values.record(fields));
-    }
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        self.line(|fields| event.record(fields));
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
 }
