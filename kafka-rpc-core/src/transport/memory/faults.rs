@@ -10,7 +10,7 @@ use crate::transport::TransportError;
 /// Faults of topics: see [`MemoryBroker::faults`](crate::transport::memory::MemoryBroker::faults). Faults of single
 /// processes are at [`MemoryNode`](crate::transport::memory::MemoryNode).
 ///
-/// Every method with a topic fails with [`TransportErrorKind::UnknownTopic`] if there is no such
+/// Every method with a topic fails with [`UnknownTopic`](crate::transport::TransportErrorKind::UnknownTopic) if there is no such
 /// topic or partition.
 #[derive(Clone)]
 pub struct Faults(pub(super) Arc<Shared>);
