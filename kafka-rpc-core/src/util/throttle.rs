@@ -78,7 +78,9 @@ impl fmt::Display for Pattern<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = self.0;
         while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
-            f.write_str(&rest[..at])?;
+            // Of a number, too: librdkafka's brokers without an id are -1.
+            let before = &rest[..at];
+            f.write_str(before.strip_suffix('-').unwrap_or(before))?;
             f.write_str("#")?;
             rest = rest[at..].trim_start_matches(|c: char| c.is_ascii_digit());
         }
@@ -126,6 +128,7 @@ mod tests {
             pattern("after 123ms, 4 times"),
             pattern("after 5ms, 67 times")
         );
+        assert_eq!(pattern("(broker 1, idle)"), pattern("(broker -1, idle)"));
         assert_ne!(pattern("refused 1"), pattern("reset 1"));
         assert_eq!(pattern("12"), pattern("3"));
         assert_eq!(pattern("none"), "none");
