@@ -1,7 +1,7 @@
 //! What calls go through between the caller and the wire: services that stand on each other.
 //!
 //! A [`Service`] takes a request to its end. A [`Layer`] makes a service of another one that it stands
-//! on, as in tower: it may change the request, answer or refuse it by itself, or send it more than
+//! on, as in tower: it may change the request, answer it, refuse it, or send it more than
 //! once. Layers know requests and responses and nothing else, neither method types nor transports.
 //!
 //! A client without layers pays one look at an atomic for this, and no allocation.

@@ -75,7 +75,7 @@ pub trait GroupSink: Send + Sync {
     /// These partitions are about to be taken away: no record of them comes after this. They are
     /// given up when `release` is dropped, or when the member's patience ends; commits made before
     /// that still count. It may come again for partitions that are held open already: a member that
-    /// leaves gives its partitions back by itself, and the group may take them away meanwhile.
+    /// leaves gives its partitions back, and the group may take them away meanwhile.
     fn revoked(&self, partitions: &[u32], release: Release);
 
     /// These partitions are the member's no longer; commits for them are ignored.

@@ -15,7 +15,7 @@
 //! timestamp and the append isn't part of `lag`: a client that takes long to get a record to its
 //! broker is believed to have a clock that is behind by as much, until a faster record shows better.
 //! The same holds of a client that is first heard of after a stall between broker and server, which
-//! looks to the server like having nothing to read. A client that was heard of before keeps its least
+//! looks to the server like having nothing to read. A client that has called before keeps its least
 //! upper bound through any stall.
 //!
 //! Anybody who may write commands can write one with another client's name and a timestamp far

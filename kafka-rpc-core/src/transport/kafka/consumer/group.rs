@@ -70,7 +70,7 @@ fn subscribe(settings: &Settings, shared: &Arc<Shared>) -> Result<Poller, Transp
         .map_err(|error| errors::from_creation(&error))?;
     let consumer = ffi::Consumer::new(client, &shared.options.topic)
         .map_err(|error| errors::from_creation(&error))?;
-    // Before the first assignment, which is heard of by polling. They are set once.
+    // Before the first assignment, which comes by polling. They are set once.
     let _ = shared.forwarder.set(consumer.forwarder());
     let _ = shared.committer.set(consumer.committer());
     consumer
