@@ -9,6 +9,7 @@ use tracing::info;
 use super::group::env::Shared;
 use super::group::member::Member;
 use super::observe::stats::ServerStats;
+use crate::transport::TransportError;
 use crate::{Code, Outcome, RpcError};
 
 /// How much longer than the grace period leaving a group may take.
@@ -82,7 +83,7 @@ impl Running {
         let Some(parts) = &self.parts else {
             return Ok(());
         };
-        parts.stop().await;
+        let told = parts.stop().await;
         let members = parts.members.iter();
         let stopped: u64 = members.map(|member| member.stopped_handlers()).sum();
         info!(
@@ -91,7 +92,11 @@ impl Running {
         );
         self.parts = None;
         if stopped == 0 {
-            return Ok(());
+            return told.map_err(|error| {
+                let what = "the group could not be told that the server has left, and gives its \
+                            partitions to others when its session is over";
+                error.context(what).into_rpc(Outcome::Ran)
+            });
         }
         Err(RpcError::new(
             Code::DeadlineExceeded,
@@ -108,45 +113,43 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(parts) = self.parts.take() {
-            parts.stop_starting();
             let runtime = parts.shared.runtime.clone();
-            runtime.spawn(async move { parts.stop().await });
+            runtime.spawn(async move { drop(parts.stop().await) });
         }
     }
 }
 
 impl Parts {
-    fn stop_starting(&self) {
-        for member in &self.members {
-            member.stop_starting();
-        }
-    }
-
-    /// Drains, commits, and then leaves. May be begun anew after it was dropped.
-    async fn stop(&self) {
-        self.stop_starting();
+    /// Leaves the groups, and then waits for what goes on here. May be begun anew after it was dropped.
+    async fn stop(&self) -> Result<(), TransportError> {
         let clock = &self.shared.clock;
-        let until = clock.now() + self.shared.limits.grace + LEAVE_MARGIN;
-        // All at once, so that one slow group doesn't take the others' time. A member that has left
-        // can't commit any more, and one that says that it leaves can't for long: first it drains.
-        let draining: Vec<_> = self.members.iter().map(Member::drain).collect();
-        for drained in draining {
-            drained.await;
-        }
-        let timeout = until.saturating_duration_since(clock.now());
-        let leaving: Vec<_> = self
+        let grace = self.shared.limits.grace;
+        // All at once, so that one slow group doesn't take the others' time. Members read on until
+        // their partitions are the next owners'.
+        let memberships = self
             .members
             .iter()
-            .filter_map(|member| Some(member.env.membership()?.leave(timeout)))
+            .filter_map(|member| member.env.membership());
+        let leaving: Vec<_> = memberships
+            .map(|membership| membership.leave(grace + LEAVE_MARGIN))
             .collect();
+        let mut told = Ok(());
         for left in leaving {
-            left.await;
+            told = told.and(left.await);
+        }
+        // What runs has its own grace period since its partition was given up.
+        let until = clock.now() + grace + LEAVE_MARGIN;
+        let members = self.members.iter();
+        let ends: Vec<_> = members.map(|member| member.handed_over(until)).collect();
+        for end in ends {
+            end.await;
         }
         for member in &self.members {
             member.abandon_all();
         }
         self.shared.complete.flush(FLUSH_TIMEOUT).await;
         self.shared.complete.close();
+        told
     }
 }
 

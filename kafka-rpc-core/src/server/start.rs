@@ -20,10 +20,9 @@ use crate::server::group::sink::{GroupSinkHandle, ServerTimer};
 use crate::server::observe::stats::Counters;
 use crate::service::topics::{self, Topic};
 use crate::transport::{Clock, Duplicates, GroupOptions, Transport};
+use crate::wire::Executor;
 use crate::{Code, Outcome, RpcError};
 
-/// How much longer than the grace period the transport waits for a revoked partition.
-const REVOKE_MARGIN: Duration = Duration::from_secs(1);
 /// How long the start waits for the end offsets, without which a first command may seem too old.
 const ENDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many bytes of arguments may wait, for each group.
@@ -45,6 +44,7 @@ pub(super) async fn start(
         clock: Arc::clone(&clock),
         runtime,
         server_id: server_id(&options),
+        executor: executor()?,
         limits: Limits {
             ordering: options.ordering,
             concurrency: options.concurrency,
@@ -68,7 +68,7 @@ pub(super) async fn start(
     // From here on a failure, too, has to leave the groups that were joined.
     let running = Running::new(shared, members, owned);
     for member in running.members() {
-        let partitions = topics.commands_partitions[&member.env.topic];
+        let partitions = topics.commands_partitions[&*member.env.topic];
         join(member, partitions, options.instance.clone()).await?;
     }
     let names = options.services.iter();
@@ -87,6 +87,16 @@ fn server_id(options: &Options) -> String {
         let name = options.services[0].descriptor().name;
         format!("{name}-{:x}-{:08x}", std::process::id(), fastrand::u32(..))
     })
+}
+
+/// What names the server to the next owners of its partitions.
+fn executor() -> Result<Executor, RpcError> {
+    let mut executor = Executor::default();
+    getrandom::fill(&mut executor).map_err(|error| {
+        let problem = format!("the system gives no random bytes: {error}");
+        RpcError::new(Code::Unavailable, Outcome::NotRun, problem)
+    })?;
+    Ok(executor)
 }
 
 /// What is known of a server's topics.
@@ -202,7 +212,7 @@ fn members(shared: &Arc<Shared>, options: &Options, topics: &Topics) -> Vec<Arc<
                 allowance: options.expiry_allowance,
             };
             let shared = Arc::clone(shared);
-            Arc::new(Member::new(shared, group, topic.to_owned(), admission))
+            Arc::new(Member::new(shared, group, topic, admission))
         })
         .collect()
 }
@@ -217,9 +227,8 @@ async fn join(
     let transport = &shared.transport;
     let options = GroupOptions {
         group: member.env.group.clone(),
-        topic: member.env.topic.clone(),
+        topic: member.env.topic.to_string(),
         instance,
-        revoke_patience: shared.limits.grace + REVOKE_MARGIN,
     };
     let asked_at = shared.clock.now();
     let ends = transport

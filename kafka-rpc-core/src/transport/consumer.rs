@@ -63,8 +63,6 @@ pub struct GroupOptions {
     /// A static member's name, which keeps its partitions over a quick restart. Members of one group on
     /// different topics may have the same name.
     pub instance: Option<String>,
-    /// How long a revocation waits for its `Release`.
-    pub revoke_patience: Duration,
 }
 
 /// Is told what a group member reads, and what it owns.
@@ -72,14 +70,20 @@ pub trait GroupSink: Send + Sync {
     /// These partitions are the member's from now on; called before any of their records.
     fn assigned(&self, partitions: &[Assigned]);
 
-    /// These partitions are about to be taken away: no record of them comes after this. They are
-    /// given up when `release` is dropped, or when the member's patience ends; commits made before
-    /// that still count. It may come again for partitions that are held open already: a member that
-    /// leaves gives its partitions back, and the group may take them away meanwhile.
-    fn revoked(&self, partitions: &[u32], release: Release);
+    /// These partitions are given up now: no record of them comes after this. Returns what is to be
+    /// committed of them for the last time, which the group is told before they are the next owner's.
+    fn revoked(&self, partitions: &[u32]) -> Vec<Progress>;
 
-    /// These partitions are the member's no longer; commits for them are ignored.
+    /// The last commit of these partitions, which were revoked, wasn't taken: their next owner goes on
+    /// from an earlier one.
+    fn not_handed_over(&self, partitions: &[u32]);
+
+    /// These partitions are the member's no longer, and nothing more can be committed for them.
     fn lost(&self, partitions: &[u32]);
+
+    /// What is to be committed of each partition that has [progressed](Membership::progressed) since
+    /// this was asked last.
+    fn progress(&self) -> Vec<Progress>;
 
     /// A record was read. What this returns is to be run at once, on the same thread.
     fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>>;
@@ -104,43 +108,42 @@ pub trait Work: Send {
 }
 
 /// A partition that was assigned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assigned {
     /// The partition's number.
     pub partition: u32,
     /// The partition's end offset, read at assignment; `None` if it couldn't be read. A record at
     /// or above it was certainly never handed to an earlier owner.
     pub end: Option<i64>,
+    /// What was committed last, which records come from; `None` if nothing was.
+    pub committed: Option<Committed>,
 }
 
-/// Holds a revocation open; dropping it lets the partitions go.
-pub struct Release(Option<Box<dyn FnOnce() + Send>>);
-
-impl Release {
-    /// Runs `then` when it is dropped.
-    pub fn new(then: impl FnOnce() + Send + 'static) -> Self {
-        Self(Some(Box::new(then)))
-    }
+/// What was committed of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The next offset to read.
+    pub next: i64,
+    /// What was written beside it, by whatever program; what isn't UTF-8 is replaced.
+    pub note: Option<String>,
 }
 
-impl Drop for Release {
-    fn drop(&mut self) {
-        if let Some(then) = self.0.take() {
-            then();
-        }
-    }
-}
-
-impl fmt::Debug for Release {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Release").finish_non_exhaustive()
-    }
+/// How far a partition is done, to be committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The partition's number.
+    pub partition: u32,
+    /// The next offset to read.
+    pub next: i64,
+    /// What is to be written beside it. Where the broker refuses that, the offset alone is committed.
+    pub note: Option<String>,
 }
 
 /// A member of a consumer group. Dropping it leaves the group in the background.
 pub trait Membership: Send + Sync {
-    /// Notes that everything below `next` is done; it is committed soon, without blocking.
-    fn commit(&self, partition: u32, next: i64);
+    /// Says that there is something to be committed, without blocking: the sink is asked for it within
+    /// 200 ms. Comes while the sink's own locks are held.
+    fn progressed(&self);
 
     /// Stops records from coming, on all partitions, until `resume`. Records that are already on
     /// their way may still come.
@@ -149,7 +152,11 @@ pub trait Membership: Send + Sync {
     /// Lets records come again.
     fn resume(&self);
 
-    /// Gives everything back (through the sink), commits until the broker has acknowledged it, and only
-    /// then leaves the group. Done after `patience` at the latest.
-    fn leave(&self, patience: Duration) -> BoxFuture<()>;
+    /// Commits what has progressed until the broker has acknowledged it, gives everything up (through
+    /// the sink), and only then leaves the group. Records come until that. Done after `timeout` at the
+    /// latest.
+    ///
+    /// # Errors
+    /// The group couldn't be told in time.
+    fn leave(&self, timeout: Duration) -> BoxFuture<Result<(), TransportError>>;
 }

@@ -33,8 +33,8 @@ use std::time::Duration;
 
 pub use self::clock::{Alarm, Clock, Tick};
 pub use self::consumer::{
-    Assigned, GroupOptions, GroupSink, Headers, Incoming, Listener, ListenerSink, Membership,
-    Release, Work,
+    Assigned, Committed, GroupOptions, GroupSink, Headers, Incoming, Listener, ListenerSink,
+    Membership, Progress, Work,
 };
 pub use self::error::{TransportError, TransportErrorKind};
 pub use self::future::BoxFuture;

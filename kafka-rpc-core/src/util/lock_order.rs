@@ -11,9 +11,7 @@
 //!   come before nearly everything. Handlers run on that thread, too, but after it let the consumer
 //!   go.
 //! - **Server.** A member is told to pause while [`MEMBER_PAUSED`] is held, and by what it says is
-//!   looked up in [`MEMBER_STATE`] under it. Offsets are noted with the transport, which locks
-//!   [`GROUP_OFFSETS`] or [`MEMORY_BROKER`], while [`MEMBER_STATE`] is held: a later offset can't be
-//!   overtaken by an earlier one. [`OUTBOX`] is never locked with a lock of a member held, and no
+//!   looked up in [`MEMBER_STATE`] under it. [`OUTBOX`] is never locked with a lock of a member held, and no
 //!   lock is taken under it.
 //! - **Client.** One [`REGISTRY_SHARD`] at a time, and nothing under it: wakers are called and
 //!   dropped after it is let go. Closing a client drops its listeners under [`CLIENT_REPLY_PARTITIONS`].
@@ -57,9 +55,6 @@ ranks! {
     MEMBER_PAUSED
     /// What a group member knows. Offsets are noted with the transport under it.
     MEMBER_STATE
-    /// What a revocation waits for. It is shared until the last of those who hold it up drops it, and
-    /// never locked.
-    REVOCATION
     /// Whom to wake when a handler is stopped. Nothing is taken under it.
     INTERRUPT_TASK
     /// What is kept with a client's connection. A layer may be put on the client's others under it.
@@ -74,10 +69,10 @@ ranks! {
     MEMORY_REPORTS
     /// When an alarm in memory rings next. Nothing is taken under it.
     MEMORY_ALARM
-    /// The partitions that a member owns, with their offsets. Nothing is taken under it.
-    GROUP_OFFSETS
-    /// The partitions that librdkafka was given. Nothing is taken under it.
-    GROUP_ASSIGNED
+    /// The partitions that a group gave a member. Nothing is taken under it.
+    GROUP_PARTITIONS
+    /// The last commits of partitions that a member gave up. Nothing is taken under it.
+    GROUP_LAST_COMMITS
     /// By when a member is to have left. Nothing is taken under it.
     GROUP_LEAVE_BY
     /// Which thread of a member polls. Nothing is taken under it.

@@ -2,8 +2,8 @@
 
 use super::elements::Elements;
 use super::fault::Fault;
-use super::head::{CANCEL, COMMAND, REPLY, VERSION};
-use super::{Cancel, Command, Malformed, Reply, preflight};
+use super::head::{CANCEL, COMMAND, HAND_OVER, REPLY, VERSION};
+use super::{Cancel, Command, HandOver, Malformed, Reply, preflight};
 
 /// What a record's value holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Envelope<'a> {
     Reply(Reply<'a>),
     /// A client gives a call up.
     Cancel(Cancel<'a>),
+    /// A server tells of calls that it still runs for the partition's next owner.
+    HandOver(HandOver<'a>),
 }
 
 /// Reads a record's value, which takes its [`preflight`] on the way. Allocates only to refuse.
@@ -27,6 +29,7 @@ pub fn decode(value: &[u8]) -> Result<Envelope<'_>, Malformed<'_>> {
     let envelope = match kind(&mut elements).map_err(refuse)? {
         COMMAND => Envelope::Command(Command::read(&mut elements).map_err(refuse)?),
         REPLY => Envelope::Reply(Reply::read(&mut elements).map_err(refuse)?),
+        HAND_OVER => Envelope::HandOver(HandOver::read(&mut elements).map_err(refuse)?),
         _ => Envelope::Cancel(Cancel::read(&mut elements).map_err(refuse)?),
     };
     elements.finish(value).map_err(refuse)?;
@@ -49,7 +52,7 @@ fn kind(elements: &mut Elements<'_>) -> Result<u64, Fault> {
         )));
     }
     let kind = elements.u64("kind")?;
-    if !matches!(kind, COMMAND | REPLY | CANCEL) {
+    if !matches!(kind, COMMAND | REPLY | CANCEL | HAND_OVER) {
         return Err(Fault::unimplemented(format!(
             "envelope kind {kind} is unknown"
         )));

@@ -6,6 +6,7 @@ pub(super) const VERSION: u8 = 1;
 pub(super) const COMMAND: u64 = 1;
 pub(super) const REPLY: u64 = 2;
 pub(super) const CANCEL: u64 = 3;
+pub(super) const HAND_OVER: u64 = 4;
 
 /// Writes an envelope's head and the elements that all kinds share.
 pub(super) fn begin(out: &mut Vec<u8>, count: u8, kind: u64, call_id: CallId) {

@@ -27,5 +27,8 @@ pub const MAX_MESSAGE_BYTES: usize = 4096;
 /// The id of a server; a longer one is cut as it is written.
 pub const MAX_SERVER_BYTES: usize = 256;
 
+/// The metadata of a committed offset, in characters; a broker's default `offset.metadata.max.bytes`.
+pub const MAX_NOTE_CHARS: usize = 4096;
+
 /// A call's time budget, in milliseconds; a server reads a larger one as this.
 pub const MAX_BUDGET_MS: u32 = 3_600_000;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::elements::Elements;
 use super::fault::Fault;
-use super::head::{CANCEL, REPLY};
+use super::head::{CANCEL, HAND_OVER, REPLY};
 use super::{CallId, ReplyAddress};
 use crate::Code;
 
@@ -18,8 +18,8 @@ pub struct Malformed<'a> {
     pub reason: String,
     /// The call's id, if it could still be read.
     pub call_id: Option<CallId>,
-    /// Where an answer is awaited, if that could still be read; always `None` for a reply or a
-    /// cancel.
+    /// Where an answer is awaited, if that could still be read; always `None` for a reply, a
+    /// cancel or a hand-over.
     pub reply_to: Option<ReplyAddress<'a>>,
 }
 
@@ -55,7 +55,7 @@ fn salvage(value: &[u8]) -> Option<(CallId, Option<ReplyAddress<'_>>)> {
     let call_id = elements.next("call id").ok()?.call_id().ok()?;
     let reply_to = match kind {
         // Neither is ever answered, lest two servers answer each other.
-        REPLY | CANCEL => None,
+        REPLY | CANCEL | HAND_OVER => None,
         _ => salvage_address(elements),
     };
     Some((call_id, reply_to))

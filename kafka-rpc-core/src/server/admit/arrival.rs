@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::server::complete::offsets::RecordRef;
+use crate::server::schedule::Lane;
 use crate::transport::Headers;
 use crate::wire::Command;
 use crate::wire::limits::{MAX_METADATA_BYTES, MAX_METADATA_ENTRIES};
@@ -24,6 +25,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) read_at_us: i64,
     /// It has waited for the look-up of its reply topic.
     pub(crate) looked_up: bool,
+    /// What it occupies: it ran on a former owner.
+    pub(crate) lane: Option<Lane>,
 }
 
 impl Arrival<'_> {

@@ -41,6 +41,13 @@ impl Hosted {
     }
 }
 
+impl Hosted {
+    /// The index of a method.
+    pub(crate) fn method(&self, name: &str) -> Option<usize> {
+        self.methods.get(name).copied()
+    }
+}
+
 /// What is to be done about a command.
 #[derive(Debug)]
 pub(crate) enum Verdict {

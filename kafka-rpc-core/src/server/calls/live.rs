@@ -13,6 +13,8 @@ use crate::server::schedule::Place;
 pub(crate) enum Live {
     Queued(Place),
     Running(Context),
+    /// A former owner of the partition runs it.
+    Elsewhere,
 }
 
 /// The live calls of a group member. Capacity bounds them; none is ever forgotten.
@@ -79,10 +81,12 @@ impl<L> LiveCalls<L> {
         self.others.get(key).is_some_and(ends) && self.others.remove(key).is_some()
     }
 
-    /// Takes out the calls of a partition.
-    pub(crate) fn take(&mut self, partition: u32) -> Vec<L> {
-        let last = self.last.take_if(|(key, _)| key.partition == partition);
-        let others = self.others.extract_if(|key, _| key.partition == partition);
+    /// Takes out the calls of a partition, of these generations.
+    pub(crate) fn take(&mut self, partition: u32, is_of: impl Fn(u64) -> bool) -> Vec<L> {
+        let is_of =
+            |key: &CallKey, entry: &Entry<L>| key.partition == partition && is_of(entry.generation);
+        let last = self.last.take_if(|(key, entry)| is_of(key, entry));
+        let others = self.others.extract_if(|key, entry| is_of(key, entry));
         others.chain(last).map(|(_, entry)| entry.live).collect()
     }
 }

@@ -1,9 +1,12 @@
-//! What is known of calls: the live ones, those that ended, and those that were given up early.
+//! What is known of calls: the live ones, those that ended, those that were given up early, and those
+//! of another owner's partitions that run here, or of ours that run elsewhere.
 //!
 //! All of it is plain state of a group member, behind the member's lock.
 
 pub(crate) mod cancel;
 pub(crate) mod duplicates;
+pub(crate) mod elsewhere;
+pub(crate) mod handed_over;
 pub(crate) mod live;
 
 use crate::wire::CallId;

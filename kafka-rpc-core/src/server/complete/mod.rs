@@ -1,8 +1,8 @@
-//! What ends a command, and how its bytes and its offset get to the log.
+//! What ends a command, and how its bytes get to the log; and how far each partition is done.
 //!
 //! A [`Completion`] says what ends a command; a [`Complete`] brings it to the log, and tells the
 //! command's owner when it is there ([`Settle`]). [`Outbox`](outbox::Outbox) is the plain way: each reply
-//! by itself, and the offset with a later commit of the group.
+//! by itself; the offset goes with a later commit of the group, which asks for it ([`Offsets`](offsets::Offsets)).
 //!
 //! Threads and locks: the outbox's own lock is a leaf. It is taken on any thread that ends a command,
 //! and on the producer's, and no lock of a member may be held then, since a completion may settle its
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use self::offsets::RecordRef;
 use self::origin::Address;
 use self::outbox::Backlog;
-use crate::transport::{BoxFuture, Membership};
+use crate::transport::BoxFuture;
 use crate::wire::CallId;
 
 /// What ends a command.
@@ -45,15 +45,11 @@ pub(crate) struct Reply {
     pub(crate) give_up: Instant,
 }
 
-/// Brings what ends commands to the log: their bytes, and their offsets.
+/// Brings what ends commands to the log.
 pub(crate) trait Complete: Send + Sync {
     /// Ends a command. `owner` is told when it is settled, which may be before this returns, so no
     /// lock of the owner may be held.
     fn complete(&self, owner: Arc<dyn Settle>, record: RecordRef, completion: Completion);
-
-    /// Everything of a partition below `next` is settled. Called while the owner's state is locked, so
-    /// that a commit is never overtaken by an earlier one.
-    fn commit(&self, membership: &dyn Membership, partition: u32, next: i64);
 
     /// Holds replies back from now on, so that they go together, until `release`.
     fn hold(&self);
@@ -77,7 +73,7 @@ pub(crate) trait Settle: Send + Sync {
     fn settle(self: Arc<Self>, records: &mut dyn Iterator<Item = RecordRef>);
 
     /// This command is left to the next owner of its partition.
-    fn leave(&self, record: RecordRef);
+    fn leave(self: Arc<Self>, record: RecordRef);
 
     /// Makes sure that [`Complete::tick`] is called by then.
     fn wake_by(&self, at: Instant);

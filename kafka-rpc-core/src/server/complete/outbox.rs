@@ -13,8 +13,7 @@ use super::offsets::RecordRef;
 use super::{Complete, Completion, Reply, Settle};
 use crate::server::observe::stats::{Counters, count};
 use crate::transport::{
-    BoxFuture, Clock, Delivery, DeliverySink, Membership, Producer, Record, TransportError,
-    TransportErrorKind,
+    BoxFuture, Clock, Delivery, DeliverySink, Producer, Record, TransportError, TransportErrorKind,
 };
 use crate::util::lock_order::OUTBOX;
 use crate::util::sync::{Mutex, lock};
@@ -311,10 +310,6 @@ impl Complete for Outbox {
             }
             Completion::Left => owner.leave(record),
         }
-    }
-
-    fn commit(&self, membership: &dyn Membership, partition: u32, next: i64) {
-        membership.commit(partition, next);
     }
 
     fn hold(&self) {

@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
+use tokio::sync::oneshot;
+
+use super::reports::Report;
 use crate::call::{Context, Reason};
 use crate::server::complete::Completion;
-use crate::server::complete::offsets::{RecordRef, RevocationGuard};
+use crate::server::complete::offsets::RecordRef;
 use crate::server::execute::job::{Mode, Start};
 use crate::server::observe::events::Event;
 
@@ -19,7 +22,10 @@ pub(crate) struct Actions {
     pub(crate) starts: Vec<Start>,
     pub(crate) completions: Vec<(RecordRef, Completion)>,
     pub(crate) interrupts: Vec<(Context, Reason)>,
-    pub(crate) releases: Vec<RevocationGuard>,
+    /// What the new owners of partitions are told.
+    pub(crate) reports: Vec<Report>,
+    /// Those who waited for the end of all that was handed over.
+    pub(crate) handed_over: Vec<oneshot::Sender<()>>,
     pub(crate) events: Vec<Event>,
     pub(crate) wake_by: Option<Instant>,
     /// Whether the member reads on has changed.
@@ -36,7 +42,8 @@ impl Actions {
             starts,
             completions,
             interrupts,
-            releases,
+            reports,
+            handed_over,
             events,
             wake_by,
             flow,
@@ -46,7 +53,8 @@ impl Actions {
             && starts.is_empty()
             && completions.is_empty()
             && interrupts.is_empty()
-            && releases.is_empty()
+            && reports.is_empty()
+            && handed_over.is_empty()
             && events.is_empty()
             && wake_by.is_none()
             && !*flow
@@ -61,6 +69,22 @@ impl Actions {
             (Mode::Task(_), None) => self.start = Some(start),
             (Mode::Task(_), Some(_)) => self.starts.push(start),
         }
+    }
+
+    /// Tells the new owner of a partition that a call is settled. Says whether that takes one more
+    /// report.
+    pub(crate) fn report(&mut self, partition: u32, offset: i64) -> bool {
+        let mut reports = self.reports.iter_mut();
+        if let Some(report) = reports.find(|report| report.partition == partition) {
+            report.settled.push(offset);
+            return false;
+        }
+        self.reports.push(Report {
+            partition,
+            settled: vec![offset],
+            running: Vec::new(),
+        });
+        true
     }
 
     /// Makes sure that a tick comes by then, if anybody needs one.

@@ -53,6 +53,8 @@ impl Transition<'_> {
                 let interrupt = (context.clone(), Reason::Cancelled);
                 self.actions.interrupts.push(interrupt);
             }
+            // Its executor doesn't hear of it. If that is dead, the call doesn't run here either.
+            Some(Live::Elsewhere) => self.state.elsewhere.cancel(&key),
             Some(Live::Queued(place)) => {
                 if let Some(job) = self.state.queue.remove(place) {
                     count(&self.env.shared.counters.cancelled);
@@ -61,28 +63,5 @@ impl Transition<'_> {
             }
         }
         true
-    }
-
-    /// A caller gave up while the member stops: what runs of the call is stopped.
-    pub(super) fn cancel_running(&mut self, partition: u32, cancel: &Cancel<'_>) {
-        let Some(service) = self.env.admission.find(cancel.service) else {
-            return;
-        };
-        for method in 0..self.env.admission.services[service]
-            .descriptor
-            .methods
-            .len()
-        {
-            let key = CallKey {
-                call_id: cancel.call_id,
-                partition,
-                service,
-                method,
-            };
-            if let Some(Live::Running(context)) = self.state.live.find(&key) {
-                let interrupt = (context.clone(), Reason::Cancelled);
-                self.actions.interrupts.push(interrupt);
-            }
-        }
     }
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::flow::Capacity;
+use super::reports::Reports;
 use crate::server::admit::judge::Admission;
 use crate::server::complete::Complete;
 use crate::server::complete::outbox::Backlog;
 use crate::server::observe::stats::Counters;
 use crate::server::schedule::Ordering as CallOrder;
 use crate::transport::{Alarm, Clock, Membership, Transport};
+use crate::wire::Executor;
 
 /// What the members of one server share.
 pub(crate) struct Shared {
@@ -20,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) runtime: Handle,
     pub(crate) server_id: String,
+    /// Names this server to the new owners of its partitions.
+    pub(crate) executor: Executor,
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) complete: Arc<dyn Complete>,
@@ -32,7 +36,7 @@ pub(crate) struct Limits {
     pub(crate) ordering: CallOrder,
     pub(crate) concurrency: usize,
     pub(crate) capacity: Capacity,
-    /// How long handlers may go on when their partition is taken away.
+    /// How long handlers may go on when their partition is given up.
     pub(crate) grace: Duration,
 }
 
@@ -40,9 +44,10 @@ pub(crate) struct Limits {
 pub(crate) struct Env {
     pub(crate) shared: Arc<Shared>,
     pub(crate) group: String,
-    pub(crate) topic: String,
+    pub(crate) topic: Arc<str>,
     pub(crate) admission: Admission,
     pub(crate) backlog: Backlog,
+    pub(crate) reports: Reports,
     membership: OnceLock<Arc<dyn Membership>>,
     /// A handler runs on the thread that read its command.
     inline: AtomicBool,
@@ -52,15 +57,16 @@ impl Env {
     pub(crate) fn new(
         shared: Arc<Shared>,
         group: String,
-        topic: String,
+        topic: &str,
         admission: Admission,
     ) -> Self {
         Self {
             shared,
             group,
-            topic,
+            topic: topic.into(),
             admission,
             backlog: Backlog::default(),
+            reports: Reports::default(),
             membership: OnceLock::new(),
             inline: AtomicBool::new(false),
         }

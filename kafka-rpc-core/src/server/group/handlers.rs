@@ -22,14 +22,16 @@ use crate::server::observe::stats::count;
 use crate::server::schedule::Slot;
 use crate::util::throttle;
 use crate::wire::StageTimes;
+use crate::wire::limits::MAX_NOTE_CHARS;
 use crate::{Code, Outcome};
+
+/// A note that is longer, in characters, is nearly too long for brokers.
+const LONG_NOTE: usize = MAX_NOTE_CHARS / 4 * 3;
 
 impl Transition<'_> {
     /// Starts as many of the queued commands as may run now.
     pub(super) fn start_ready(&mut self, now: Instant) {
-        while !self.state.stopping
-            && let Some((slot, job)) = self.state.queue.start()
-        {
+        while let Some((slot, job)) = self.state.queue.start() {
             if job.request.deadline <= now {
                 self.state.queue.finished(slot);
                 count(&self.env.shared.counters.expired);
@@ -41,6 +43,7 @@ impl Transition<'_> {
                 continue;
             }
             self.state.flow.unqueued(job.size);
+            self.state.offsets.begin(job.origin.record);
             let key = key(job.request.id, &job.origin);
             let mut start = job.start(slot, &self.env.shared.clock);
             if let Some(live) = self.state.live.find(&key) {
@@ -58,8 +61,9 @@ impl Transition<'_> {
         let key = key(job.request.id, &job.origin);
         let mut start = job.start(slot, &self.env.shared.clock);
         let live = Live::Running(start.context.clone());
-        let generation = start.origin.record.generation;
-        self.state.live.begin(key, generation, live);
+        let record = start.origin.record;
+        self.state.offsets.begin(record);
+        self.state.live.begin(key, record.generation, live);
         count(&self.env.shared.counters.started);
         start.mode = if self.env.runs_inline(key.service, key.method) {
             Mode::Inline
@@ -86,10 +90,31 @@ impl Transition<'_> {
         if state.queue.queued() + state.queue.running() <= half.commands
             && state.flow.queued_bytes() <= half.bytes
             && !self.env.backlog.exceeds(half.commands, half.bytes)
+            && state.offsets.longest_note() <= LONG_NOTE
         {
             state.flow.resume(now);
             self.actions.flow = true;
         }
+    }
+
+    /// Stops the reading while the note of a partition is nearly too long, and lets it go on after that.
+    pub(super) fn heed_notes(&mut self, now: Instant) {
+        if self.state.offsets.longest_note() <= LONG_NOTE {
+            return self.read_on(now);
+        }
+        if self.stop_reading()
+            && let Some(suppressed) = self.state.throttles.long_note.pass(now)
+        {
+            self.actions.events.push(Event::LongNote { suppressed });
+        }
+    }
+
+    /// Stops the reading; says whether it was going on. A member that waits for news of calls that run
+    /// elsewhere reads on.
+    pub(super) fn stop_reading(&mut self) -> bool {
+        let stopped = self.state.elsewhere.is_empty() && self.state.flow.stop();
+        self.actions.flow |= stopped;
+        stopped
     }
 
     /// A command that waited won't be run, and needs no reply.
@@ -169,7 +194,7 @@ fn completion(env: &Env, run: &mut Run, ended: Ended, times: StageTimes) -> Comp
         times,
         attempt: context.attempt(),
     };
-    let first_delivery = origin.first_delivery;
+    let first_delivery = origin.record.first_delivery;
     let wanted = origin.reply_to.is_some();
     let method = || format!("`{}.{}`", context.service(), context.method());
     let refuse = |code, outcome, message: &str| {

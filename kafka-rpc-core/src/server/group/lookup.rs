@@ -68,9 +68,6 @@ impl Transition<'_> {
         if self.state.offsets.generation(record.partition) != Some(record.generation) {
             return;
         }
-        if self.state.stopping {
-            return self.state.offsets.leave(record);
-        }
         if let Ok(Envelope::Command(command)) = wire::decode(&kept.value) {
             self.judge(Arrival {
                 record,
@@ -81,6 +78,7 @@ impl Transition<'_> {
                 read_at: self.env.shared.clock.now(),
                 read_at_us: self.env.shared.clock.wall_us(),
                 looked_up: true,
+                lane: None,
             });
         }
     }

@@ -33,7 +33,7 @@ impl Member {
     pub(crate) fn new(
         shared: Arc<Shared>,
         group: String,
-        topic: String,
+        topic: &str,
         admission: Admission,
     ) -> Self {
         let ended = Box::new(Memory::new(Bounds::default()));
@@ -52,14 +52,8 @@ impl Member {
     /// Gives it its membership, whose sink leads to it.
     pub(crate) fn joined(&self, membership: Arc<dyn Membership>) {
         // Records may come before `join` is done: what they wanted of the membership is made up for.
-        let state = lock(&self.state);
-        for (partition, next) in state.offsets.positions() {
-            let complete = &self.env.shared.complete;
-            complete.commit(&*membership, partition, next);
-        }
-        // While the state is locked, so that no commit falls in between.
+        membership.progressed();
         self.env.joined(membership);
-        drop(state);
         self.steer();
     }
 
@@ -67,16 +61,6 @@ impl Member {
     pub(crate) fn load(&self) -> (usize, usize) {
         let state = lock(&self.state);
         (state.queue.queued(), state.queue.running())
-    }
-
-    /// The partitions that it owns.
-    pub(super) fn owned(&self) -> Vec<u32> {
-        lock(&self.state).offsets.all()
-    }
-
-    /// Nothing is started or answered from now on that hasn't been.
-    pub(crate) fn stop_starting(&self) {
-        lock(&self.state).stopping = true;
     }
 
     /// Nothing was at hand to be read. A paused member reads nothing, whatever waits for it.
@@ -110,11 +94,14 @@ impl Member {
         actions: &mut Actions,
         make: impl FnOnce(&mut Transition<'_>),
     ) {
+        let state = &mut *lock(&self.state);
         make(&mut Transition {
             env: &self.env,
-            state: &mut lock(&self.state),
+            state,
             actions,
         });
+        let done = state.handed_over.done(|| self.env.shared.clock.now());
+        actions.handed_over.extend(done);
     }
 
     /// Carries out what had to wait until the state was unlocked; returns what the caller's thread has
@@ -142,8 +129,7 @@ impl Member {
     /// 4. The alarm is set after that, since it may ring at once.
     /// 5. The transport is told to pause or to resume, and topics are looked up, when the member
     ///    holds what it is going to hold.
-    /// 6. Revoked partitions are let go last: what had to be settled before that was handed over
-    ///    above.
+    /// 6. Who waits for the end of all that was handed over hears of it last.
     ///
     /// What runs inline comes after all of this, by the caller: it is user code, and may take long. The
     /// reply of a handler that has just ended is the exception: it goes out before all of this.
@@ -161,6 +147,9 @@ impl Member {
         for (record, completion) in actions.completions {
             self.complete(record, completion);
         }
+        for report in &actions.reports {
+            self.report(report);
+        }
         if let Some(at) = actions.wake_by {
             self.wake_by(at);
         }
@@ -170,7 +159,7 @@ impl Member {
         if actions.look_up {
             self.look_up();
         }
-        drop(actions.releases);
+        drop(actions.handed_over);
     }
 
     /// Brings what ends a command to the log.
@@ -209,8 +198,11 @@ impl Settle for Member {
         });
     }
 
-    fn leave(&self, record: RecordRef) {
-        lock(&self.state).offsets.leave(record);
+    fn leave(self: Arc<Self>, record: RecordRef) {
+        self.transition(|transition| {
+            let calls = &mut transition.state.handed_over;
+            calls.end(record.partition, record.offset);
+        });
     }
 
     fn wake_by(&self, at: Instant) {

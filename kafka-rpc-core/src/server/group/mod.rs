@@ -17,6 +17,7 @@
 
 mod actions;
 mod cancels;
+mod elsewhere;
 pub(super) mod env;
 pub(super) mod flow;
 mod handlers;
@@ -25,6 +26,7 @@ pub(super) mod member;
 mod rebalance;
 mod records;
 mod refusals;
+mod reports;
 pub(super) mod sink;
 mod state;
 mod timers;

@@ -4,25 +4,27 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
-
 use super::member::Member;
+use super::reports::Report;
 use super::state::{Transition, key};
 use crate::call::Reason;
 use crate::server::calls::live::Live;
 use crate::server::observe::events::Event;
-use crate::transport::{Assigned, Release};
-use crate::util::sync::Mutex;
+use crate::transport::{Assigned, Progress};
 
 impl Member {
     pub(super) fn assigned(self: &Arc<Self>, partitions: &[Assigned]) {
         let now = self.env.shared.clock.now();
+        let own = self.env.shared.executor;
         self.transition(|transition| {
             for assigned in partitions {
+                let partition = assigned.partition;
                 // It may still be owned, if the transport tells a loss late or not at all.
-                transition.discard(&[assigned.partition]);
-                transition.abandon(&[assigned.partition]);
-                transition.state.offsets.assign(*assigned, now);
+                transition.discard(&[partition]);
+                transition.abandon(&[partition]);
+                let state = &mut *transition.state;
+                let runs_here = |offset| state.handed_over.contains(partition, offset);
+                state.offsets.assign(assigned, own, runs_here, now);
             }
             let numbers = partitions.iter().map(|assigned| assigned.partition);
             let event = Event::Assigned(numbers.collect());
@@ -30,61 +32,42 @@ impl Member {
         });
     }
 
-    pub(super) fn revoked(self: &Arc<Self>, partitions: &[u32], release: Release) {
-        self.give_back(partitions, release, |partitions, draining| Event::Revoked {
-            partitions,
-            draining,
-        });
-    }
-
-    /// Drains all partitions, as if they were taken away, while the member still owns them: it stays in
-    /// its group, and hears of cancels, until this is done.
-    pub(crate) fn drain(self: &Arc<Self>) -> impl Future<Output = ()> + use<> {
-        let partitions = self.owned();
-        let (sender, drained) = oneshot::channel::<()>();
-        let release = Release::new(move || drop(sender));
-        self.give_back(&partitions, release, |partitions, draining| {
-            Event::Draining {
-                partitions,
-                draining,
-            }
-        });
-        async move { drop(drained.await) }
-    }
-
-    /// What hasn't been started is left to the next owner; what runs may go on for the grace period.
-    fn give_back(
-        self: &Arc<Self>,
-        partitions: &[u32],
-        release: Release,
-        event: impl FnOnce(Vec<u32>, usize) -> Event,
-    ) {
-        // What is to be let go waits for these.
+    /// What hasn't been started is left to the next owner; what runs goes on here, for the grace period
+    /// at most.
+    pub(super) fn revoked(self: &Arc<Self>, partitions: &[u32]) -> Vec<Progress> {
+        // What is to be settled soon waits for these.
         self.env.shared.complete.release();
-        let release = Arc::new(Mutex::new(release));
         let now = self.env.shared.clock.now();
+        let mut last = Vec::new();
         self.transition(|transition| {
             transition.discard(partitions);
-            let state = &mut *transition.state;
-            let mut draining = Vec::new();
+            let mut running = 0;
             for &partition in partitions {
-                if state.offsets.generation(partition).is_none() {
-                    continue;
-                }
-                match state.offsets.revoke(partition, &release) {
-                    Some(generation) => draining.push((partition, generation)),
-                    None => state.ended.forget(partition),
-                }
-            }
-            let event = event(partitions.to_vec(), draining.len());
-            transition.actions.events.push(event);
-            if !draining.is_empty() {
-                let at = now + transition.env.shared.limits.grace;
-                let wake_by = state.timers.grace_began(at, draining);
-                transition.actions.wake_by(wake_by);
+                let (of_partition, progress) = transition.hand_over(partition, now);
+                running += of_partition;
+                last.extend(progress);
             }
             transition.start_ready(now);
-            transition.actions.releases.push(release);
+            let partitions = partitions.to_vec();
+            let event = Event::Revoked {
+                partitions,
+                running,
+            };
+            transition.actions.events.push(event);
+        });
+        last
+    }
+
+    /// The next owners of these partitions don't know what runs here, and run it again.
+    pub(super) fn not_handed_over(self: &Arc<Self>, partitions: &[u32]) {
+        self.transition(|transition| {
+            for &partition in partitions {
+                transition.state.handed_over.forget(partition);
+                let owned = transition.state.offsets.generation(partition);
+                transition.interrupt(partition, |generation| Some(generation) != owned);
+            }
+            let event = Event::NotHandedOver(partitions.to_vec());
+            transition.actions.events.push(event);
         });
     }
 
@@ -99,7 +82,37 @@ impl Member {
         });
     }
 
-    /// Gives up all partitions at once, whatever runs.
+    /// What is to be committed.
+    pub(super) fn progress(self: &Arc<Self>) -> Vec<Progress> {
+        let now = self.env.shared.clock.now();
+        let own = self.env.shared.executor;
+        let mut progress = Vec::new();
+        self.transition(|transition| {
+            progress = transition.state.offsets.progress(own);
+            transition.heed_notes(now);
+        });
+        progress
+    }
+
+    /// Done when everything that was handed over has ended, and its new owners can know, or at `until`.
+    pub(crate) fn handed_over(
+        self: &Arc<Self>,
+        until: Instant,
+    ) -> impl Future<Output = ()> + use<> {
+        let mut done = None;
+        self.transition(|transition| {
+            done = Some(transition.state.handed_over.wait(until));
+            let wake_by = transition.state.timers.arm(until);
+            transition.actions.wake_by(wake_by);
+        });
+        async move {
+            if let Some(done) = done {
+                drop(done.await);
+            }
+        }
+    }
+
+    /// Gives up everything at once, whatever runs.
     pub(crate) fn abandon_all(self: &Arc<Self>) {
         self.transition(|transition| {
             let partitions = transition.state.offsets.all();
@@ -108,12 +121,33 @@ impl Member {
         });
     }
 
-    /// Ends what is due, and says when the next is.
+    /// Does what is due, and says when the next is.
     pub(super) fn tick(self: &Arc<Self>, now: Instant) -> Option<Instant> {
         let mut next = None;
         self.transition(|transition| {
             transition.end_due(now);
-            next = transition.state.timers.rearm();
+            transition.take_back(now);
+            let running = transition.state.handed_over.due(now);
+            for (partition, running) in running {
+                // A partition that is owned again has its own notes.
+                if transition.state.offsets.generation(partition).is_none() {
+                    let settled = Vec::new();
+                    let report = Report {
+                        partition,
+                        settled,
+                        running,
+                    };
+                    transition.actions.reports.push(report);
+                }
+            }
+            let state = &mut *transition.state;
+            let handed_over = &state.handed_over;
+            let others = [
+                state.elsewhere.next_end(),
+                handed_over.report_at(),
+                handed_over.waits_until(),
+            ];
+            next = state.timers.rearm(others.into_iter().flatten().min());
         });
         next
     }
@@ -125,56 +159,86 @@ impl Transition<'_> {
         let state = &mut *self.state;
         for job in state.queue.discard(partitions) {
             state.flow.unqueued(job.size);
-            let record = job.origin.record;
             // It is read again, perhaps by this member, and must not count as a duplicate then.
             let key = key(job.request.id, &job.origin);
-            state.live.end(&key, record.generation);
-            state.offsets.leave(record);
+            state.live.end(&key, job.origin.record.generation);
         }
-        for record in state.pending_lookup.discard(partitions) {
-            state.offsets.leave(record);
+        state.pending_lookup.discard(partitions);
+        for &partition in partitions {
+            self.discard_elsewhere(partition);
         }
     }
 
-    /// Stops everything of these partitions, and lets them go. Returns how many handlers that
-    /// stopped.
-    fn abandon(&mut self, partitions: &[u32]) -> u64 {
-        let mut stopped = 0;
+    /// Gives a partition up in order. Returns how many calls go on here, and the last commit.
+    fn hand_over(&mut self, partition: u32, now: Instant) -> (usize, Option<Progress>) {
+        let own = self.env.shared.executor;
+        let Some(handed_over) = self.state.offsets.hand_over(partition, own) else {
+            return (0, None);
+        };
+        self.state.ended.forget(partition);
+        let running = handed_over.started.len();
+        if running == 0 {
+            // Nothing runs, or nobody can be told what does.
+            self.interrupt(partition, |of| of <= handed_over.generation);
+            self.state.handed_over.forget(partition);
+            return (0, handed_over.progress);
+        }
+        let state = &mut *self.state;
+        let calls = &mut state.handed_over;
+        calls.begin(partition, handed_over.started, now);
+        let grace = now + self.env.shared.limits.grace;
+        let graces = state
+            .timers
+            .grace_began(grace, (partition, handed_over.generation));
+        let reports = calls.report_at().and_then(|at| state.timers.arm(at));
+        self.actions.wake_by(graces);
+        self.actions.wake_by(reports);
+        (running, handed_over.progress)
+    }
+
+    /// Stops everything of these partitions that was started while they were owned, and lets them go.
+    fn abandon(&mut self, partitions: &[u32]) {
         for &partition in partitions {
-            if self.state.offsets.generation(partition).is_none() {
-                continue;
+            if let Some(owned) = self.state.offsets.generation(partition) {
+                self.interrupt(partition, |generation| generation <= owned);
+                self.state.handed_over.forget(partition);
+                self.state.ended.forget(partition);
+                self.state.offsets.remove(partition);
             }
-            for live in self.state.live.take(partition) {
-                if let Live::Running(context) = live {
-                    stopped += 1;
-                    let interrupt = (context, Reason::Abandoned);
-                    self.actions.interrupts.push(interrupt);
-                }
+        }
+    }
+
+    /// Stops the handlers of a partition whose commands were read in these generations, and returns how
+    /// many that are. Generations grow: one that comes back finds calls of earlier ones.
+    fn interrupt(&mut self, partition: u32, is_of: impl Fn(u64) -> bool) -> u64 {
+        let mut stopped = 0;
+        for live in self.state.live.take(partition, is_of) {
+            if let Live::Running(context) = live {
+                stopped += 1;
+                self.actions.interrupts.push((context, Reason::Abandoned));
             }
-            self.state.ended.forget(partition);
-            let release = self.state.offsets.remove(partition);
-            self.actions.releases.extend(release);
         }
         stopped
     }
 
-    /// Stops the handlers whose deadlines have passed, and abandons what has outlasted its grace.
+    /// Stops the handlers whose deadlines have passed, and those that have outlasted their grace.
     fn end_due(&mut self, now: Instant) {
         let due = self.state.timers.due(now);
         let overdue = due.deadlines.into_iter();
         self.actions
             .interrupts
             .extend(overdue.map(|context| (context, Reason::Deadline)));
-        for mut draining in due.graces {
-            // Those that were drained in time are owned no longer, or in a later generation.
-            draining.retain(|&(partition, generation)| {
-                self.state.offsets.generation(partition) == Some(generation)
-            });
-            if !draining.is_empty() {
-                let partitions: Vec<u32> =
-                    draining.iter().map(|(partition, _)| *partition).collect();
-                self.state.stopped_handlers += self.abandon(&partitions);
-                self.actions.events.push(Event::GraceOver { partitions });
+        for (partition, generation) in due.graces {
+            // One that is owned again has another grace period when it is given up again.
+            if self.state.offsets.generation(partition).is_some() {
+                continue;
+            }
+            let stopped = self.interrupt(partition, |of| of <= generation);
+            self.state.handed_over.forget(partition);
+            if stopped > 0 {
+                self.state.stopped_handlers += stopped;
+                let event = Event::GraceOver { partition, stopped };
+                self.actions.events.push(event);
             }
         }
     }

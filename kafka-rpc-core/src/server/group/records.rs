@@ -11,17 +11,19 @@ use crate::call::{Extensions, Request};
 use crate::server::admit::age::Age;
 use crate::server::admit::arrival::{Arrival, collect, reply_ms};
 use crate::server::admit::judge::{Admitted, Verdict};
-use crate::server::admit::pending_lookup::Keep;
+use crate::server::admit::pending_lookup::{Keep, Kept};
 use crate::server::admit::refuse::{Refusal, UNKNOWN_DEADLINE};
 use crate::server::calls::CallKey;
 use crate::server::calls::live::Live;
 use crate::server::complete::offsets::RecordRef;
 use crate::server::complete::origin::{Address, Origin};
+use crate::server::complete::tracker::Read;
 use crate::server::complete::{Completion, Reply};
 use crate::server::execute::job::Job;
 use crate::server::execute::run::Run;
 use crate::server::observe::events::Event;
 use crate::server::observe::stats::count;
+use crate::server::schedule::Lane;
 use crate::transport::Incoming;
 use crate::wire::{self, Envelope};
 
@@ -36,18 +38,23 @@ impl Member {
             _ => Vec::new(),
         };
         self.transition(|transition| {
-            // What isn't even noted as read stays uncommitted, for the next owner.
-            if transition.state.stopping {
-                if let Some(Ok(Envelope::Cancel(cancel))) = envelope {
-                    transition.cancel_running(record.partition, &cancel);
-                }
-                return;
-            }
-            let Some(read) = transition.read(record, read_at_us / 1_000) else {
+            let Some((read, known)) = transition.read(record, read_at_us / 1_000) else {
                 return;
             };
             transition.hold_back(read_at);
             match envelope {
+                _ if known == Read::Known => {}
+                Some(Ok(Envelope::Command(ref command)))
+                    if let Read::Elsewhere(executor) = known =>
+                {
+                    let kept = Kept {
+                        record: read,
+                        value: record.value.unwrap_or_default().to_vec(),
+                        headers,
+                        timestamp_ms: record.timestamp_ms,
+                    };
+                    transition.runs_elsewhere(executor, command, kept, read_at);
+                }
                 Some(Ok(Envelope::Command(ref command))) => transition.judge(Arrival {
                     record: read,
                     command,
@@ -57,8 +64,12 @@ impl Member {
                     read_at,
                     read_at_us,
                     looked_up: false,
+                    lane: None,
                 }),
                 Some(Ok(Envelope::Cancel(cancel))) => transition.cancel(read, &cancel, read_at),
+                Some(Ok(Envelope::HandOver(told))) => {
+                    transition.handed_over(read, &told, read_at);
+                }
                 Some(Ok(Envelope::Reply(_))) => transition.foreign(read),
                 Some(Err(malformed)) => transition.malformed(read, record, malformed, read_at),
                 None => {
@@ -72,7 +83,7 @@ impl Member {
 
 impl Transition<'_> {
     /// Notes that a record was read; `None` if its partition isn't owned.
-    fn read(&mut self, record: &Incoming<'_>, now_ms: i64) -> Option<RecordRef> {
+    fn read(&mut self, record: &Incoming<'_>, now_ms: i64) -> Option<(RecordRef, Read)> {
         let reply_ms = reply_ms(record.timestamp_ms, now_ms);
         let offsets = &mut self.state.offsets;
         let read = offsets.read(record.partition, record.offset, reply_ms)?;
@@ -84,17 +95,17 @@ impl Transition<'_> {
     /// them, since their commands have run.
     fn hold_back(&mut self, now: Instant) {
         let capacity = self.env.shared.limits.capacity;
-        let state = &mut *self.state;
-        if self.env.backlog.exceeds(capacity.commands, capacity.bytes) && state.flow.stop() {
-            self.actions.flow = true;
-            if let Some(suppressed) = state.throttles.reply_backlog.pass(now) {
-                self.actions.events.push(Event::ReplyBacklog { suppressed });
-            }
+        if self.env.backlog.exceeds(capacity.commands, capacity.bytes)
+            && self.stop_reading()
+            && let Some(suppressed) = self.state.throttles.reply_backlog.pass(now)
+        {
+            self.actions.events.push(Event::ReplyBacklog { suppressed });
         }
     }
 
     /// Judges a command, and queues it if it can be run.
-    pub(super) fn judge(&mut self, arrival: Arrival<'_>) {
+    pub(super) fn judge(&mut self, mut arrival: Arrival<'_>) {
+        let lane = arrival.lane.take();
         let (record, command) = (arrival.record, arrival.command);
         let age = self.state.ages.of(&arrival, &self.state.offsets);
         self.warn_of_skew(&arrival, age);
@@ -103,7 +114,7 @@ impl Transition<'_> {
             .admission
             .judge(command, arrival.value.len(), age.ms);
         match verdict {
-            Verdict::Admitted(admitted) => self.admit(arrival, admitted),
+            Verdict::Admitted(admitted) => return self.admit(arrival, admitted, lane),
             Verdict::Expired => {
                 count(&self.env.shared.counters.expired);
                 self.actions.events.push(Event::Expired {
@@ -137,10 +148,19 @@ impl Transition<'_> {
                 });
             }
         }
+        self.vacate(lane);
+    }
+
+    /// Whatever occupied this lane doesn't any more.
+    pub(super) fn vacate(&mut self, lane: Option<Lane>) {
+        if let Some(lane) = lane {
+            self.state.queue.vacate(lane);
+        }
     }
 
     /// Queues a command that can be run, unless it is known already or there is no room for it.
-    fn admit(&mut self, arrival: Arrival<'_>, admitted: Admitted) {
+    /// `occupied` is what it occupies already.
+    fn admit(&mut self, arrival: Arrival<'_>, admitted: Admitted, occupied: Option<Lane>) {
         let (record, command, read_at) = (arrival.record, arrival.command, arrival.read_at);
         let Admitted {
             service,
@@ -156,11 +176,13 @@ impl Transition<'_> {
         };
         let deadline = read_at + left;
         if self.is_duplicate(&key, record, reply_to.as_ref(), deadline, read_at) {
+            self.vacate(occupied);
             return count(&self.env.shared.counters.duplicates);
         }
         let early = &self.state.early_cancels;
         if early.contains(record.partition, service, command.call_id, read_at) {
             count(&self.env.shared.counters.cancelled);
+            self.vacate(occupied);
             return self.complete(record, Completion::Silent);
         }
         let size = arrival.size();
@@ -169,10 +191,11 @@ impl Transition<'_> {
                 self.actions.events.push(Event::Full { suppressed });
             }
             if let Some(address) = reply_to {
+                self.vacate(occupied);
                 return self.shed(&arrival, address, deadline);
             }
             // A one-way call can't be refused, and so no more are read for a while.
-            self.actions.flow |= self.state.flow.stop();
+            self.stop_reading();
         }
         let descriptor = self.env.admission.services[service].descriptor;
         let job = Job {
@@ -183,7 +206,6 @@ impl Transition<'_> {
                 reply_to,
                 read_at,
                 read_at_us: arrival.read_at_us,
-                first_delivery: self.state.offsets.is_first_delivery(record),
             },
             request: Request {
                 id: command.call_id,
@@ -198,6 +220,9 @@ impl Transition<'_> {
             },
             size,
         };
+        if occupied.is_some() {
+            return self.queue_ahead(key, occupied, job);
+        }
         let ordering = self.env.shared.limits.ordering;
         let lane = ordering.lane(record.partition, command.key);
         match self.state.queue.start_at_once(lane) {
@@ -210,6 +235,14 @@ impl Transition<'_> {
                 self.start_ready(read_at);
             }
         }
+    }
+
+    /// Queues a command that occupies its lane already, ahead of those that came after it.
+    fn queue_ahead(&mut self, key: CallKey, lane: Option<Lane>, job: Job) {
+        self.state.flow.queued(job.size);
+        let (partition, generation) = (key.partition, job.origin.record.generation);
+        let place = self.state.queue.push_ahead(partition, lane, Box::new(job));
+        self.state.live.begin(key, generation, Live::Queued(place));
     }
 
     /// Whether the call is live or has ended. One that has ended is answered as it was then; one that

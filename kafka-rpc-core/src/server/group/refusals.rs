@@ -98,8 +98,8 @@ impl Transition<'_> {
         refusal: &Refusal<'_>,
     ) {
         self.env.shared.counters.refuse(refusal.code);
-        let first_delivery = self.state.offsets.is_first_delivery(record);
         let server = &self.env.shared.server_id;
-        self.complete(record, refusal.completion(server, reply_to, first_delivery));
+        let completion = refusal.completion(server, reply_to, record.first_delivery);
+        self.complete(record, completion);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::member::Member;
 use crate::server::complete::Complete;
 use crate::server::observe::events::Event;
-use crate::transport::{Assigned, GroupSink, Incoming, Release, Tick, TransportError, Work};
+use crate::transport::{Assigned, GroupSink, Incoming, Progress, Tick, TransportError, Work};
 
 /// The sink of one member. It holds the member weakly, since the member holds its membership.
 pub(crate) struct GroupSinkHandle(pub(crate) Weak<Member>);
@@ -18,9 +18,14 @@ impl GroupSink for GroupSinkHandle {
         }
     }
 
-    fn revoked(&self, partitions: &[u32], release: Release) {
+    fn revoked(&self, partitions: &[u32]) -> Vec<Progress> {
+        let member = self.0.upgrade();
+        member.map_or_else(Vec::new, |member| member.revoked(partitions))
+    }
+
+    fn not_handed_over(&self, partitions: &[u32]) {
         if let Some(member) = self.0.upgrade() {
-            member.revoked(partitions, release);
+            member.not_handed_over(partitions);
         }
     }
 
@@ -28,6 +33,11 @@ impl GroupSink for GroupSinkHandle {
         if let Some(member) = self.0.upgrade() {
             member.lost(partitions);
         }
+    }
+
+    fn progress(&self) -> Vec<Progress> {
+        let member = self.0.upgrade();
+        member.map_or_else(Vec::new, |member| member.progress())
     }
 
     fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {

@@ -6,10 +6,12 @@ use super::flow::Flow;
 use super::timers::Timers;
 use crate::server::admit::age::Ages;
 use crate::server::admit::block_pool::BlockPool;
-use crate::server::admit::pending_lookup::PendingLookup;
+use crate::server::admit::pending_lookup::{Kept, PendingLookup};
 use crate::server::calls::CallKey;
 use crate::server::calls::cancel::EarlyCancels;
 use crate::server::calls::duplicates::Duplicates;
+use crate::server::calls::elsewhere::Elsewhere;
+use crate::server::calls::handed_over::HandedOver;
 use crate::server::calls::live::LiveCalls;
 use crate::server::complete::Completion;
 use crate::server::complete::offsets::{Offsets, RecordRef};
@@ -29,6 +31,10 @@ pub(crate) struct State {
     pub(crate) live: LiveCalls,
     /// The calls that ended.
     pub(crate) ended: Box<dyn Duplicates>,
+    /// The calls of other members' partitions that go on here.
+    pub(crate) handed_over: HandedOver,
+    /// The calls of this member's partitions that run on former owners.
+    pub(crate) elsewhere: Elsewhere<Kept>,
     pub(crate) early_cancels: EarlyCancels,
     pub(crate) pending_lookup: PendingLookup,
     pub(crate) ages: Ages,
@@ -36,8 +42,6 @@ pub(crate) struct State {
     pub(crate) flow: Flow,
     pub(crate) blocks: BlockPool,
     pub(crate) throttles: Throttles,
-    /// Nothing is started or answered any more that hasn't been.
-    pub(crate) stopping: bool,
     /// Handlers were stopped because their grace was over.
     pub(crate) stopped_handlers: u64,
 }
@@ -49,6 +53,7 @@ pub(crate) struct Throttles {
     pub(crate) forbidden: Throttle,
     pub(crate) full: Throttle,
     pub(crate) reply_backlog: Throttle,
+    pub(crate) long_note: Throttle,
     pub(crate) skew: Throttle,
 }
 
@@ -60,6 +65,8 @@ impl State {
             queue: Schedule::new(concurrency),
             live: LiveCalls::default(),
             ended,
+            handed_over: HandedOver::default(),
+            elsewhere: Elsewhere::default(),
             early_cancels: EarlyCancels::default(),
             pending_lookup: PendingLookup::default(),
             ages: Ages::default(),
@@ -67,7 +74,6 @@ impl State {
             flow: Flow::default(),
             blocks: BlockPool::default(),
             throttles: Throttles::default(),
-            stopping: false,
             stopped_handlers: 0,
         }
     }
@@ -81,24 +87,35 @@ pub(crate) struct Transition<'a> {
 }
 
 impl Transition<'_> {
-    /// A command's end is decided; it is carried out once the state is unlocked.
+    /// A command's end is decided; it is carried out once the state is unlocked. One that is answered is
+    /// as good as started: another owner must not answer it otherwise.
     pub(crate) fn complete(&mut self, record: RecordRef, completion: Completion) {
+        if matches!(
+            completion,
+            Completion::Reply(_) | Completion::Refused(Some(_))
+        ) {
+            self.state.offsets.begin(record);
+        }
         self.actions.completions.push((record, completion));
     }
 
     /// A command is settled: what ended it is in the log, or won't ever be.
-    ///
-    /// The commit is noted while the state is locked: so a later one can't be overtaken by an
-    /// earlier one, and none comes after its partition was given up.
     pub(crate) fn settle(&mut self, record: RecordRef) {
-        let settled = self.state.offsets.settle(record);
-        if let (Some(next), Some(membership)) = (settled.commit, self.env.membership()) {
-            let complete = &self.env.shared.complete;
-            complete.commit(&**membership, record.partition, next);
+        let state = &mut *self.state;
+        if !state.offsets.settle(record) {
+            let (partition, offset) = (record.partition, record.offset);
+            if !state.handed_over.end(partition, offset) {
+                return;
+            }
+            if !state.offsets.settle_earlier(partition, offset) {
+                if self.actions.report(partition, offset) {
+                    state.handed_over.reporting();
+                }
+                return;
+            }
         }
-        if !settled.releases.is_empty() {
-            self.actions.releases.extend(settled.releases);
-            self.state.ended.forget(record.partition);
+        if let Some(membership) = self.env.membership() {
+            membership.progressed();
         }
     }
 }

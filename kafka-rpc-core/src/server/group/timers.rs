@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use crate::call::Context;
 
-/// Partitions that are being taken away, each with its generation.
-pub(crate) type Draining = Vec<(u32, u64)>;
+/// A partition that was handed over, and its generation.
+pub(crate) type HandedOver = (u32, u64);
 
 /// The deadlines of handlers, and the ends of grace periods.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     deadlines: BTreeMap<(Instant, u64), Context>,
-    graces: BTreeMap<(Instant, u64), Draining>,
+    graces: BTreeMap<(Instant, u64), HandedOver>,
     /// How many timers there have been.
     numbers: u64,
     /// A tick is certain to come by then.
@@ -23,7 +23,7 @@ pub(crate) struct Timers {
 #[derive(Debug, Default)]
 pub(crate) struct Due {
     pub(crate) deadlines: Vec<Context>,
-    pub(crate) graces: Vec<Draining>,
+    pub(crate) graces: Vec<HandedOver>,
 }
 
 impl Timers {
@@ -41,11 +41,11 @@ impl Timers {
         self.deadlines.remove(&(deadline, number));
     }
 
-    /// Ends the grace period of these partitions at `at`. Returns when a tick is needed that nobody
-    /// has asked for yet.
-    pub(crate) fn grace_began(&mut self, at: Instant, draining: Draining) -> Option<Instant> {
+    /// Ends the grace period of a partition at `at`. Returns when a tick is needed that nobody has asked
+    /// for yet.
+    pub(crate) fn grace_began(&mut self, at: Instant, partition: HandedOver) -> Option<Instant> {
         let number = self.next();
-        self.graces.insert((at, number), draining);
+        self.graces.insert((at, number), partition);
         self.arm(at)
     }
 
@@ -65,11 +65,11 @@ impl Timers {
         due
     }
 
-    /// When something is due next; a tick is certain to come by then.
-    pub(crate) fn rearm(&mut self) -> Option<Instant> {
+    /// When something is due next, of these timers or at `other`; a tick is certain to come by then.
+    pub(crate) fn rearm(&mut self, other: Option<Instant>) -> Option<Instant> {
         let deadline = self.deadlines.first_key_value().map(|(key, _)| key.0);
         let grace = self.graces.first_key_value().map(|(key, _)| key.0);
-        self.armed = [deadline, grace].into_iter().flatten().min();
+        self.armed = [deadline, grace, other].into_iter().flatten().min();
         self.armed
     }
 
@@ -78,7 +78,9 @@ impl Timers {
         self.numbers
     }
 
-    fn arm(&mut self, at: Instant) -> Option<Instant> {
+    /// Makes sure that something is done at this time. Returns when a tick is needed that nobody has asked
+    /// for yet.
+    pub(crate) fn arm(&mut self, at: Instant) -> Option<Instant> {
         if self.armed.is_some_and(|armed| armed <= at) {
             return None;
         }

@@ -15,15 +15,13 @@ pub(crate) enum Event {
     Assigned(Vec<u32>),
     Revoked {
         partitions: Vec<u32>,
-        draining: usize,
+        running: usize,
     },
-    Draining {
-        partitions: Vec<u32>,
-        draining: usize,
-    },
+    NotHandedOver(Vec<u32>),
     Lost(Vec<u32>),
     GraceOver {
-        partitions: Vec<u32>,
+        partition: u32,
+        stopped: u64,
     },
     Trouble(TransportError),
     Malformed {
@@ -57,6 +55,9 @@ pub(crate) enum Event {
     ReplyBacklog {
         suppressed: u64,
     },
+    LongNote {
+        suppressed: u64,
+    },
     Skew {
         client: [u8; 8],
         offset_ms: i64,
@@ -72,21 +73,21 @@ impl Event {
             }
             Self::Revoked {
                 partitions,
-                draining,
+                running,
             } => {
                 info!(
-                    target: "kafka_rpc::server", group, topic, ?partitions, draining,
-                    "partitions revoked",
+                    target: "kafka_rpc::server", group, topic, ?partitions, running,
+                    "partitions given up; calls of theirs that run go on here",
                 );
             }
-            Self::Draining {
-                partitions,
-                draining,
-            } => {
-                info!(
-                    target: "kafka_rpc::server", group, topic, ?partitions, draining,
-                    "draining before the group is left",
-                );
+            Self::NotHandedOver(partitions) => {
+                if let Some(suppressed) = throttle::pass(format_args!("kept {group}/{topic}")) {
+                    warn!(
+                        target: "kafka_rpc::server", group, topic, ?partitions, suppressed,
+                        "the last commit of partitions that were given up was refused; another server \
+                         may run their commands again",
+                    );
+                }
             }
             Self::Lost(partitions) => {
                 if let Some(suppressed) = throttle::pass(format_args!("lost {group}/{topic}")) {
@@ -96,9 +97,9 @@ impl Event {
                     );
                 }
             }
-            Self::GraceOver { partitions } => {
+            Self::GraceOver { partition, stopped } => {
                 warn!(
-                    target: "kafka_rpc::server", group, topic, ?partitions,
+                    target: "kafka_rpc::server", group, topic, partition, stopped,
                     "handlers were stopped at the end of the grace period",
                 );
             }
@@ -162,6 +163,13 @@ impl Event {
                     target: "kafka_rpc::server", group, topic, suppressed,
                     "too many replies aren't in the log; no command is read until they are, or \
                      nobody waits for them",
+                );
+            }
+            Self::LongNote { suppressed } => {
+                warn!(
+                    target: "kafka_rpc::server", group, topic, suppressed,
+                    "too many commands were started out of order to be noted beside a commit; no \
+                     command is read until some of the oldest have ended",
                 );
             }
             Self::Skew {

@@ -47,6 +47,9 @@ impl Ordering {
     }
 }
 
+/// There is room for jobs that come ahead of it.
+const FIRST_ARRIVAL: u64 = 1 << 63;
+
 /// Where a queued job waits; finds it again.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -68,11 +71,30 @@ pub(crate) struct Schedule<J> {
     running: usize,
     queued: usize,
     arrivals: u64,
+    /// Counts down: the last job that came ahead of all others.
+    ahead: u64,
     /// Jobs that need only a slot, by arrival.
     ready: BTreeMap<u64, Waiting<J>>,
-    /// A lane is here while one of its jobs is ready or running; the jobs behind that one, by
-    /// arrival.
-    lanes: HashMap<Lane, VecDeque<(u64, J)>>,
+    /// A lane is here while something occupies it.
+    lanes: HashMap<Lane, Occupied<J>>,
+}
+
+/// A lane that something occupies.
+#[derive(Debug)]
+struct Occupied<J> {
+    /// How many do: a job that is ready or running, or calls that run elsewhere.
+    by: usize,
+    /// The jobs behind that, by arrival.
+    behind: VecDeque<(u64, J)>,
+}
+
+impl<J> Default for Occupied<J> {
+    fn default() -> Self {
+        Self {
+            by: 1,
+            behind: VecDeque::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -89,7 +111,8 @@ impl<J> Schedule<J> {
             concurrency,
             running: 0,
             queued: 0,
-            arrivals: 0,
+            arrivals: FIRST_ARRIVAL,
+            ahead: FIRST_ARRIVAL,
             ready: BTreeMap::new(),
             lanes: HashMap::new(),
         }
@@ -113,12 +136,12 @@ impl<J> Schedule<J> {
         let place = Place { arrival, lane };
         if let Some(lane) = &place.lane {
             match self.lanes.entry(lane.clone()) {
-                Entry::Occupied(mut behind) => {
-                    behind.get_mut().push_back((arrival, job));
+                Entry::Occupied(mut lane) => {
+                    lane.get_mut().behind.push_back((arrival, job));
                     return place;
                 }
                 Entry::Vacant(free) => {
-                    free.insert(VecDeque::new());
+                    free.insert(Occupied::default());
                 }
             }
         }
@@ -144,7 +167,7 @@ impl<J> Schedule<J> {
             match self.lanes.entry(lane.clone()) {
                 Entry::Occupied(_) => return Err(Some(lane.clone())),
                 Entry::Vacant(free) => {
-                    free.insert(VecDeque::new());
+                    free.insert(Occupied::default());
                 }
             }
         }
@@ -180,7 +203,7 @@ impl<J> Schedule<J> {
             }
             return Some(job);
         }
-        let behind = self.lanes.get_mut(place.lane.as_ref()?)?;
+        let behind = &mut self.lanes.get_mut(place.lane.as_ref()?)?.behind;
         let index = behind
             .binary_search_by_key(&place.arrival, |(arrival, _)| *arrival)
             .ok()?;
@@ -191,9 +214,9 @@ impl<J> Schedule<J> {
     /// Takes out every job of these partitions that hasn't been started.
     pub(crate) fn discard(&mut self, partitions: &[u32]) -> Vec<J> {
         let mut discarded = Vec::new();
-        for (lane, behind) in &mut self.lanes {
+        for (lane, occupied) in &mut self.lanes {
             if partitions.contains(&lane.partition) {
-                discarded.extend(behind.drain(..).map(|(_, job)| job));
+                discarded.extend(occupied.behind.drain(..).map(|(_, job)| job));
             }
         }
         let gone: Vec<u64> = self
@@ -214,17 +237,64 @@ impl<J> Schedule<J> {
         discarded
     }
 
-    /// The first job of a lane is gone: the next one becomes ready.
+    /// A call that runs elsewhere occupies its lane, until it is [vacated](Self::vacate).
+    pub(crate) fn occupy(&mut self, lane: Lane) {
+        match self.lanes.entry(lane) {
+            Entry::Occupied(mut lane) => lane.get_mut().by += 1,
+            Entry::Vacant(free) => {
+                free.insert(Occupied::default());
+            }
+        }
+    }
+
+    /// A call that occupied its lane doesn't any more.
+    pub(crate) fn vacate(&mut self, lane: Lane) {
+        self.advance(lane);
+    }
+
+    /// Queues a job ahead of all others. It takes the place of a call that [occupied](Self::occupy) its
+    /// lane; of several such calls, the last one comes first.
+    pub(crate) fn push_ahead(&mut self, partition: u32, lane: Option<Lane>, job: J) -> Place {
+        self.ahead -= 1;
+        self.queued += 1;
+        let place = Place {
+            arrival: self.ahead,
+            lane,
+        };
+        if let Some(lane) = &place.lane
+            && let Some(occupied) = self.lanes.get_mut(lane)
+            && occupied.by > 1
+        {
+            occupied.by -= 1;
+            occupied.behind.push_front((self.ahead, job));
+            return place;
+        }
+        let lane = place.lane.clone();
+        let waiting = Waiting {
+            partition,
+            lane,
+            job,
+        };
+        self.ready.insert(self.ahead, waiting);
+        place
+    }
+
+    /// What occupied a lane is gone: the next job becomes ready, if that was the last.
     fn advance(&mut self, lane: Lane) {
-        let Entry::Occupied(mut behind) = self.lanes.entry(lane) else {
+        let Entry::Occupied(mut occupied) = self.lanes.entry(lane) else {
             return;
         };
-        match behind.get_mut().pop_front() {
+        occupied.get_mut().by -= 1;
+        if occupied.get().by > 0 {
+            return;
+        }
+        match occupied.get_mut().behind.pop_front() {
             None => {
-                behind.remove();
+                occupied.remove();
             }
             Some((arrival, job)) => {
-                let lane = behind.key().clone();
+                occupied.get_mut().by = 1;
+                let lane = occupied.key().clone();
                 self.ready.insert(
                     arrival,
                     Waiting {

@@ -9,7 +9,10 @@ use crate::transport::memory::balance::{Claim, MemberId, plan};
 use crate::transport::memory::log::Topic;
 use crate::transport::memory::member::{Event, Member, Phase};
 use crate::transport::memory::node::Node;
-use crate::transport::{Assigned, TransportError, TransportErrorKind};
+use crate::transport::{Assigned, Committed, Progress, TransportError, TransportErrorKind};
+
+/// The longest note that a broker takes by default, in characters.
+const MAX_NOTE_CHARS: usize = 4_096;
 
 #[derive(Default)]
 pub(super) struct Group {
@@ -17,7 +20,7 @@ pub(super) struct Group {
     pub(super) topic: String,
     members: BTreeMap<MemberId, Member>,
     claims: BTreeMap<u32, Claim>,
-    committed: BTreeMap<u32, i64>,
+    committed: BTreeMap<u32, Committed>,
     last_revocation: u64,
 }
 
@@ -40,7 +43,9 @@ impl Group {
     }
 
     pub(super) fn committed(&self, partition: u32) -> Option<i64> {
-        self.committed.get(&partition).copied()
+        self.committed
+            .get(&partition)
+            .map(|committed| committed.next)
     }
 
     pub(super) fn join(&mut self, id: MemberId, member: Member, topic: &mut Topic) {
@@ -140,14 +145,12 @@ impl Group {
         self.rebalance(topic);
     }
 
-    /// Lets the partitions of a revocation go; too late, if its patience had ended before.
-    ///
-    /// Returns whether this member is a static one that is now absent.
+    /// Lets the partitions of a revocation go. Returns whether this member is a static one that is now absent.
     pub(super) fn release(&mut self, id: MemberId, number: u64, topic: Option<&mut Topic>) -> bool {
         let Some(member) = self.members.get_mut(&id) else {
             return false;
         };
-        if member.revocations.remove(&number).is_none() {
+        if !member.revocations.remove(&number) {
             return false;
         }
         // A static member keeps what it has for its next self.
@@ -182,24 +185,34 @@ impl Group {
         keeps
     }
 
-    pub(super) fn commit(&mut self, id: MemberId, partition: u32, next: i64) {
-        let owns = self
-            .claims
-            .get(&partition)
-            .is_some_and(|claim| claim.member == id);
-        if let (true, Some(member)) = (owns, self.members.get_mut(&id)) {
-            if member.node.commits() {
-                self.committed.insert(partition, next);
-            } else if !member.node.crashed() {
-                member.commits.insert(partition, next);
-            }
+    /// Commits this, or keeps it until the member can. Says whether it is committed.
+    pub(super) fn commit(&mut self, id: MemberId, progress: Progress) -> bool {
+        let owner = self.claims.get(&progress.partition);
+        let Some(member) = self.members.get_mut(&id) else {
+            return false;
+        };
+        if owner.is_none_or(|claim| claim.member != id) || member.node.crashed() {
+            return false;
         }
+        if !member.node.commits() {
+            member.commits.insert(progress.partition, progress);
+            return false;
+        }
+        member.commits.remove(&progress.partition);
+        let Progress {
+            partition,
+            next,
+            note,
+        } = progress;
+        let note = note.filter(|note| note.len() <= MAX_NOTE_CHARS);
+        self.committed.insert(partition, Committed { next, note });
+        true
     }
 
     pub(super) fn commit_held(&mut self, id: MemberId) {
         if let Some(member) = self.members.get_mut(&id) {
-            for (partition, next) in std::mem::take(&mut member.commits) {
-                self.commit(id, partition, next);
+            for progress in std::mem::take(&mut member.commits).into_values() {
+                self.commit(id, progress);
             }
         }
     }
@@ -250,7 +263,7 @@ impl Group {
                 log.readers.remove(&member.wake);
             }
         }
-        member.revocations.insert(self.last_revocation, None);
+        member.revocations.insert(self.last_revocation);
         member.tell(Event::Revoked(self.last_revocation, partitions));
     }
 
@@ -268,12 +281,14 @@ impl Group {
             let Some(log) = topic.partition_mut(partition) else {
                 continue;
             };
-            let start = self.committed.get(&partition).copied().unwrap_or(0);
+            let committed = self.committed.get(&partition).cloned();
+            let start = committed.as_ref().map_or(0, |committed| committed.next);
             member.positions.insert(partition, start.max(log.low()));
             log.readers.add(&member.wake);
             assigned.push(Assigned {
                 partition,
                 end: Some(log.end()),
+                committed,
             });
         }
         if !assigned.is_empty() {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use crate::transport::memory::node::Node;
 use crate::transport::memory::runtime::Task;
-use crate::transport::{Assigned, TransportError, TransportErrorKind};
+use crate::transport::{Assigned, Progress, TransportError, TransportErrorKind};
 
 /// What a member is told.
 pub(super) enum Event {
@@ -38,12 +38,11 @@ pub(super) struct Member {
     pub(super) wake: Arc<Notify>,
     pub(super) phase: Phase,
     pub(super) instance: Option<String>,
-    patience: Duration,
     mailbox: VecDeque<Event>,
     /// What the sink was told that it owns.
     told: BTreeSet<u32>,
-    /// Revocations without a release yet; with a time once the sink was told.
-    pub(super) revocations: BTreeMap<u64, Option<Instant>>,
+    /// Revocations that the sink hasn't answered yet.
+    pub(super) revocations: BTreeSet<u64>,
     /// The next offset to read of each partition that is read.
     pub(super) positions: BTreeMap<u32, i64>,
     /// The partition to look at first, so that each gets its turn.
@@ -51,32 +50,29 @@ pub(super) struct Member {
     pub(super) paused: bool,
     pub(super) troubled: Option<TransportErrorKind>,
     /// Commits that couldn't reach the broker yet.
-    pub(super) commits: BTreeMap<u32, i64>,
+    pub(super) commits: BTreeMap<u32, Progress>,
+    /// When the sink was last asked what is to be committed.
+    pub(super) asked: Option<Instant>,
     /// Ends the session, if the member can't be reached.
     pub(super) session: Option<Task>,
 }
 
 impl Member {
-    pub(super) fn new(
-        node: &Arc<Node>,
-        wake: &Arc<Notify>,
-        instance: Option<String>,
-        patience: Duration,
-    ) -> Self {
+    pub(super) fn new(node: &Arc<Node>, wake: &Arc<Notify>, instance: Option<String>) -> Self {
         Self {
             node: Arc::clone(node),
             wake: Arc::clone(wake),
             phase: Phase::Joined,
             instance,
-            patience,
             mailbox: VecDeque::new(),
             told: BTreeSet::new(),
-            revocations: BTreeMap::new(),
+            revocations: BTreeSet::new(),
             positions: BTreeMap::new(),
             turn: 0,
             paused: false,
             troubled: None,
             commits: BTreeMap::new(),
+            asked: None,
             session: None,
         }
     }
@@ -99,7 +95,7 @@ impl Member {
     }
 
     /// The next thing to tell the sink.
-    pub(super) fn next_event(&mut self, now: impl FnOnce() -> Instant) -> Option<Event> {
+    pub(super) fn next_event(&mut self) -> Option<Event> {
         // A member that is cut off notices by itself that its session has ended, and no more.
         if self.node.cut() && !matches!(self.mailbox.front(), Some(Event::Lost(_))) {
             return None;
@@ -109,33 +105,11 @@ impl Member {
             Event::Assigned(partitions) => {
                 self.told.extend(partitions.iter().map(|new| new.partition));
             }
-            Event::Revoked(number, partitions) => {
-                if let Some(until) = self.revocations.get_mut(number) {
-                    *until = Some(now() + self.patience);
-                }
+            Event::Revoked(_, partitions) | Event::Lost(partitions) => {
                 self.told.retain(|old| !partitions.contains(old));
             }
-            Event::Lost(partitions) => self.told.retain(|old| !partitions.contains(old)),
             Event::Trouble(_) => {}
         }
         Some(event)
-    }
-
-    /// Lets a revocation go at this time.
-    pub(super) fn release_by(&mut self, number: u64, at: Instant) {
-        if let Some(until) = self.revocations.get_mut(&number) {
-            *until = Some(at);
-        }
-    }
-
-    /// The revocation whose patience ends first, and when that is; none while the broker couldn't
-    /// be told.
-    pub(super) fn next_overdue(&self) -> Option<(u64, Instant)> {
-        if !self.node.connected() {
-            return None;
-        }
-        let told = self.revocations.iter();
-        told.filter_map(|(number, until)| Some((*number, (*until)?)))
-            .min_by_key(|(_, until)| *until)
     }
 }

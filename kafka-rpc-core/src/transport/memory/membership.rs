@@ -1,6 +1,7 @@
 //! A group member's task, and the handle to it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -11,10 +12,17 @@ use crate::transport::memory::member::{Event, Member, Phase};
 use crate::transport::memory::node::Node;
 use crate::transport::memory::record::Batch;
 use crate::transport::memory::state::{Shared, State};
-use crate::transport::{BoxFuture, GroupOptions, GroupSink, Membership, Release, TransportError};
+use crate::transport::{
+    BoxFuture, GroupOptions, GroupSink, Membership, Progress, TransportError, TransportErrorKind,
+};
+
+/// The time between two commits.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 
 enum Step {
     Stop,
+    /// The sink is to be asked what is to be committed.
+    Commit,
     /// Nothing to do before this time, or before it is woken. `caught_up` if it is because there
     /// is nothing to read.
     Wait {
@@ -28,50 +36,54 @@ enum Step {
 }
 
 impl Shared {
-    fn step(self: &Arc<Self>, place: Place, batch: &mut Batch) -> Step {
+    fn step(&self, place: Place, progressed: &AtomicBool, batch: &mut Batch) -> Step {
         let state = &mut *self.lock();
-        loop {
-            let Some(member) = state.member(place) else {
-                return Step::Stop;
+        let Some(member) = state.member(place) else {
+            return Step::Stop;
+        };
+        if member.node.crashed() || member.phase == Phase::Absent {
+            return Step::Stop;
+        }
+        if member.node.frozen() {
+            return Step::Wait {
+                until: None,
+                caught_up: false,
             };
-            if member.node.crashed() || member.phase == Phase::Absent {
-                return Step::Stop;
-            }
-            if member.node.frozen() {
-                return Step::Wait {
-                    until: None,
-                    caught_up: false,
-                };
-            }
-            if let Some(event) = member.next_event(|| self.executor.now()) {
-                return Step::Event(event);
-            }
-            if member.phase == Phase::Fenced {
-                return Step::Stop;
-            }
-            match member.next_overdue() {
-                Some((number, until)) if until <= self.executor.now() => {
-                    self.release_in(state, place, number);
-                }
-                overdue => {
-                    return read(state, place, overdue.map(|(_, until)| until), batch);
+        }
+        if let Some(event) = member.next_event() {
+            return Step::Event(event);
+        }
+        if member.phase == Phase::Fenced {
+            return Step::Stop;
+        }
+        let mut until = None;
+        if progressed.load(Ordering::Acquire) {
+            let now = self.executor.now();
+            match member.asked.map(|asked| asked + COMMIT_INTERVAL) {
+                Some(next) if next > now => until = Some(next),
+                _ => {
+                    member.asked = Some(now);
+                    return Step::Commit;
                 }
             }
         }
+        read(state, place, until, batch)
     }
 
-    /// The sink has let a revocation go.
+    /// Says what wasn't committed.
+    fn commit(&self, place: Place, progress: Vec<Progress>) -> Vec<u32> {
+        let state = &mut *self.lock();
+        let (group, _) = state.group(place.group);
+        let refused = progress.into_iter().filter_map(|one| {
+            let partition = one.partition;
+            (!group.commit(place.member, one)).then_some(partition)
+        });
+        refused.collect()
+    }
+
+    /// The sink has given these partitions up.
     fn release(self: &Arc<Self>, place: Place, number: u64) {
         let state = &mut *self.lock();
-        match state.member(place) {
-            Some(member) if member.node.connected() => self.release_in(state, place, number),
-            // The broker can't hear it yet: the member's task does it when it can.
-            Some(member) => member.release_by(number, self.executor.now()),
-            None => {}
-        }
-    }
-
-    fn release_in(self: &Arc<Self>, state: &mut State, place: Place, number: u64) {
         let (group, topic) = state.group(place.group);
         if group.release(place.member, number, topic) {
             self.watch_session(state, place);
@@ -123,15 +135,20 @@ async fn run(
     place: Place,
     wake: Arc<Notify>,
     sink: Arc<dyn GroupSink>,
+    progressed: Arc<AtomicBool>,
     _ended: watch::Sender<()>,
 ) {
     let mut batch = Batch::default();
     // Whether the sink heard anything since it was last told that nothing is waiting.
     let mut heard = false;
     loop {
-        let step = shared.step(place, &mut batch);
+        let step = shared.step(place, &progressed, &mut batch);
         match step {
             Step::Stop => return,
+            Step::Commit => {
+                progressed.store(false, Ordering::Release);
+                shared.commit(place, sink.progress());
+            }
             Step::Wait { until, caught_up } => {
                 if caught_up && std::mem::take(&mut heard) {
                     sink.idle();
@@ -164,13 +181,11 @@ fn tell(shared: &Arc<Shared>, place: Place, sink: &dyn GroupSink, event: Event) 
     match event {
         Event::Assigned(partitions) => sink.assigned(&partitions),
         Event::Revoked(number, partitions) => {
-            let shared: Weak<Shared> = Arc::downgrade(shared);
-            let release = Release::new(move || {
-                if let Some(shared) = shared.upgrade() {
-                    shared.release(place, number);
-                }
-            });
-            sink.revoked(&partitions, release);
+            let refused = shared.commit(place, sink.revoked(&partitions));
+            if !refused.is_empty() {
+                sink.not_handed_over(&refused);
+            }
+            shared.release(place, number);
         }
         Event::Lost(partitions) => sink.lost(&partitions),
         Event::Trouble(error) => sink.trouble(error),
@@ -180,6 +195,9 @@ fn tell(shared: &Arc<Shared>, place: Place, sink: &dyn GroupSink, event: Event) 
 pub(super) struct MemoryMembership {
     shared: Arc<Shared>,
     place: Place,
+    /// There is something to be committed.
+    progressed: Arc<AtomicBool>,
+    wake: Arc<Notify>,
     /// Closed when the member's task has ended.
     ended: watch::Receiver<()>,
 }
@@ -195,18 +213,25 @@ impl MemoryMembership {
         let place = {
             let state = &mut *shared.lock();
             state.link(node).tasks.add(&wake);
-            let member = Member::new(node, &wake, options.instance, options.revoke_patience);
+            let member = Member::new(node, &wake, options.instance);
             state.join(&options.group, &options.topic, member)?
         };
         let (sender, ended) = watch::channel(());
-        drop(
-            shared
-                .executor
-                .spawn(run(Arc::clone(shared), place, wake, sink, sender)),
+        let progressed = Arc::<AtomicBool>::default();
+        let task = run(
+            Arc::clone(shared),
+            place,
+            Arc::clone(&wake),
+            sink,
+            Arc::clone(&progressed),
+            sender,
         );
+        drop(shared.executor.spawn(task));
         Ok(Arc::new(Self {
             shared: Arc::clone(shared),
             place,
+            progressed,
+            wake,
             ended,
         }))
     }
@@ -220,10 +245,11 @@ impl MemoryMembership {
 }
 
 impl Membership for MemoryMembership {
-    fn commit(&self, partition: u32, next: i64) {
-        let mut state = self.shared.lock();
-        let (group, _) = state.group(self.place.group);
-        group.commit(self.place.member, partition, next);
+    fn progressed(&self) {
+        if !self.progressed.load(Ordering::Acquire) {
+            self.progressed.store(true, Ordering::Release);
+            self.wake.notify_one();
+        }
     }
 
     fn pause(&self) {
@@ -234,16 +260,21 @@ impl Membership for MemoryMembership {
         self.with_member(|member| member.paused = false);
     }
 
-    fn leave(&self, patience: Duration) -> BoxFuture<()> {
+    fn leave(&self, timeout: Duration) -> BoxFuture<Result<(), TransportError>> {
         let shared = Arc::clone(&self.shared);
         let place = self.place;
         let mut ended = self.ended.clone();
         Box::pin(async move {
             shared.lock().leave(place);
             let end = async { while ended.changed().await.is_ok() {} };
-            if shared.executor.timeout(patience, end).await.is_err() {
-                shared.lock().expel(place);
+            if shared.executor.timeout(timeout, end).await.is_ok() {
+                return Ok(());
             }
+            shared.lock().expel(place);
+            Err(TransportError::new(
+                TransportErrorKind::Unavailable,
+                "the in-memory broker can't be reached",
+            ))
         })
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -15,12 +14,6 @@ use crate::transport::kafka::config::effective::{EffectiveSettings, Role};
 use crate::transport::kafka::config::embedded::Embedded;
 use crate::transport::kafka::config::profile::Profile;
 use crate::transport::{Duplicates, GroupOptions, TransportError, TransportErrorKind};
-
-/// How much longer than a revocation waits a member may go without polling.
-const POLL_MARGIN: Duration = Duration::from_secs(60);
-
-/// The longest time without polling where a revocation doesn't need more: librdkafka's default.
-const POLL_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The name by which a group knows a static member. A group takes two members of one name for one, also
 /// if they have subscribed to different topics, and gives the second what the first had. So the topic
@@ -117,40 +110,13 @@ impl Settings {
         self.consumer(defaults::LISTENER)
     }
 
-    /// # Errors
-    /// A revocation may take longer than the member may go without polling.
-    pub(in crate::transport::kafka) fn member(
-        &self,
-        options: &GroupOptions,
-    ) -> Result<ClientConfig, TransportError> {
+    pub(in crate::transport::kafka) fn member(&self, options: &GroupOptions) -> ClientConfig {
         let mut config = self.any_member();
         config.set("group.id", &options.group);
         if let Some(instance) = &options.instance {
             config.set("group.instance.id", instance_id(instance, &options.topic));
         }
-        let needed = options.revoke_patience.saturating_add(POLL_MARGIN);
-        match config.get("max.poll.interval.ms") {
-            None => {
-                let interval = needed.max(POLL_INTERVAL).as_millis().min(86_400_000);
-                config.set("max.poll.interval.ms", interval.to_string());
-            }
-            Some(set) => {
-                let enough = set
-                    .parse()
-                    .is_ok_and(|set| Duration::from_millis(set) >= needed);
-                if !enough {
-                    return Err(TransportError::new(
-                        TransportErrorKind::Configuration,
-                        format!(
-                            "max.poll.interval.ms is {set}, but a revocation may wait for {:?} \
-                             and needs {POLL_MARGIN:?} more than that",
-                            options.revoke_patience
-                        ),
-                    ));
-                }
-            }
-        }
-        Ok(config)
+        config
     }
 
     /// Without what each server has of its own.

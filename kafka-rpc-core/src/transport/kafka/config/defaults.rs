@@ -69,8 +69,9 @@ pub(in crate::transport::kafka) const MEMBER: Table = &[
     ("auto.offset.reset", "earliest"),
     ("partition.assignment.strategy", "cooperative-sticky"),
     ("session.timeout.ms", "6000"),
-    // A rebalance is heard of with the next heartbeat.
-    ("heartbeat.interval.ms", "1000"),
+    // A rebalance is heard of with the next heartbeat, and when a member leaves, its partitions are
+    // read by nobody until the slowest member has heard of it. Librdkafka looks every half a second.
+    ("heartbeat.interval.ms", "500"),
 ];
 
 /// What [`Profile::Throughput`](crate::transport::kafka::Profile::Throughput) changes. Nothing else earned its place:

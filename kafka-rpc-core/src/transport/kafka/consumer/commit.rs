@@ -1,102 +1,136 @@
-//! Commits what is noted, and again what failed, as long as its partition is owned. All of it is done
-//! by the thread that polls.
+//! Commits what has progressed, and again what failed, as long as its partition is owned. All of it is
+//! done by the thread that polls, and none of it waits.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
 
-use super::member::Shared;
-use crate::transport::kafka::ffi::{Commits, Refused};
+use super::member::{Shared, number};
+use crate::transport::Progress;
+use crate::transport::kafka::ffi::{Commits, Ended};
 use crate::util::sync::lock;
 
-/// Commits what is noted, without waiting, and learns how the commits before ended. Only one is under
-/// way at a time: what is noted meanwhile goes with the next.
-pub(super) fn begin<C: ConsumerContext>(consumer: &BaseConsumer<C>, shared: &Shared) {
-    collect(consumer, shared, Duration::ZERO);
-    if with(consumer, shared, Commits::is_under_way) == Some(false) {
-        hand_over(consumer, shared);
+/// The last commits of partitions that were given up, by their numbers.
+#[derive(Debug, Default)]
+pub(in crate::transport::kafka) struct Last(BTreeMap<usize, Vec<i32>>);
+
+/// Asks the sink what is to be committed.
+pub(super) fn note(shared: &Shared) {
+    if !shared.progressed.swap(false, Ordering::AcqRel) {
+        return;
+    }
+    let progress = shared.sink.progress();
+    let mut partitions = lock(&shared.partitions);
+    for one in progress {
+        partitions.note(one);
     }
 }
 
-/// Commits what is noted until the broker has acknowledged it for these partitions, and says whether
-/// it has by then. `again` is called before what failed is tried again, and may end it.
-///
-/// No wait is longer than `until` says, also where no coordinator can be reached.
-pub(super) fn acknowledged<C: ConsumerContext>(
+/// Commits what is noted, and learns how the commits before ended. Only one is under way at a time: what
+/// is noted meanwhile goes with the next. Says whether nothing is left to be committed.
+pub(super) fn begin<C: ConsumerContext>(consumer: &BaseConsumer<C>, shared: &Shared) -> bool {
+    let is_under_way = collect(consumer, shared, Duration::ZERO);
+    if is_under_way || !lock(&shared.partitions).wants() {
+        return !is_under_way;
+    }
+    let begun = lock(&shared.partitions).begin();
+    let partitions: Vec<i32> = begun.iter().map(|one| number_of(one.partition)).collect();
+    if let Err(error) = hand_over(consumer, shared, begun) {
+        failed(shared, &partitions, false);
+        shared.trouble(&error);
+    }
+    false
+}
+
+/// Commits this for partitions that are given up: for the last time, whatever becomes of it.
+pub(super) fn last<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     shared: &Shared,
-    partitions: &[i32],
-    until: Instant,
-    mut again: impl FnMut() -> bool,
-) -> bool {
-    hand_over(consumer, shared);
-    // The consumer is being closed, and what is noted now came too late.
-    if with(consumer, shared, |_| ()).is_none() {
-        return !lock(&shared.offsets).wants(partitions);
+    progress: Vec<Progress>,
+) {
+    let partitions: Vec<i32> = progress
+        .iter()
+        .map(|one| number_of(one.partition))
+        .collect();
+    if partitions.is_empty() {
+        return;
     }
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        let under_way = collect(consumer, shared, left);
-        let wanted = lock(&shared.offsets).wants(partitions);
-        if !under_way && !wanted {
-            return true;
+    match hand_over(consumer, shared, progress) {
+        Ok(_) if shared.without_notes.load(Ordering::Acquire) => {
+            not_handed_over(shared, &partitions);
         }
-        if Instant::now() >= until || (wanted && !again()) {
-            return false;
+        Ok(number) => {
+            lock(&shared.last_commits).0.insert(number, partitions);
         }
-        if wanted {
-            hand_over(consumer, shared);
-        }
-    }
-}
-
-fn hand_over<C: ConsumerContext>(consumer: &BaseConsumer<C>, shared: &Shared) {
-    with(consumer, shared, |commits| {
-        let begun = lock(&shared.offsets).begin();
-        if begun.is_empty() {
-            return;
-        }
-        let list = shared.list_at(&begun);
-        if let Err(error) = commits.begin(&list) {
-            failed(shared, begun.iter().map(|one| one.0));
+        Err(error) => {
+            not_handed_over(shared, &partitions);
             shared.trouble(&error);
         }
-    });
+    }
 }
 
 /// Learns how commits ended, and waits so long for the first; says whether one is still under way.
-fn collect<C: ConsumerContext>(
+pub(super) fn collect<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     shared: &Shared,
     mut wait: Duration,
 ) -> bool {
     let under_way = with(consumer, shared, |commits| {
         while commits.is_under_way()
-            && let Some(result) = commits.result(wait)
+            && let Some(ended) = commits.result(wait)
         {
             wait = Duration::ZERO;
-            match result {
-                Ok(()) => shared.events.forget(),
-                Err(refused) => refuse(shared, refused),
-            }
+            end(shared, ended);
         }
         commits.is_under_way()
     });
     under_way.unwrap_or_default()
 }
 
-fn refuse(shared: &Shared, refused: Refused) {
-    failed(shared, refused.partitions.into_iter());
-    let error = refused.error;
+fn end(shared: &Shared, ended: Ended) {
+    let last = lock(&shared.last_commits).0.remove(&ended.number);
+    let Some((error, refused)) = ended.refused else {
+        return shared.events.forget();
+    };
+    let is_note_refused = is_note_refused(&error);
+    if is_note_refused {
+        shared.without_notes.store(true, Ordering::Release);
+    }
+    match last {
+        Some(_) => not_handed_over(shared, &refused),
+        None => failed(shared, &refused, is_note_refused),
+    }
     if is_of_a_rebalance(&error) {
         tracing::debug!(
             target: "kafka_rpc::librdkafka", %error,
-            "a commit was refused in a rebalance, and is made again"
+            "a commit was refused in a rebalance"
         );
     } else {
         shared.trouble(&error);
     }
+}
+
+/// Gives a commit to librdkafka.
+fn hand_over<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    shared: &Shared,
+    progress: Vec<Progress>,
+) -> Result<usize, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(progress.len());
+    let is_plain = shared.without_notes.load(Ordering::Acquire);
+    for one in progress {
+        let mut element = list.add_partition(&shared.options.topic, number_of(one.partition));
+        element.set_offset(Offset::Offset(one.next))?;
+        if let Some(note) = one.note.filter(|_| !is_plain) {
+            element.set_metadata(note);
+        }
+    }
+    let torn_down = || KafkaError::ConsumerCommit(RDKafkaErrorCode::State);
+    with(consumer, shared, |commits| commits.begin(&list)).ok_or_else(torn_down)?
 }
 
 /// Does something with the consumer's commits; `None` where it is being torn down.
@@ -117,9 +151,23 @@ fn is_of_a_rebalance(error: &KafkaError) -> bool {
     )
 }
 
-fn failed(shared: &Shared, partitions: impl Iterator<Item = i32>) {
-    let mut offsets = lock(&shared.offsets);
-    for partition in partitions {
-        offsets.failed(partition);
+/// Whether a commit was refused for what was to be written beside it.
+fn is_note_refused(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge)
+}
+
+fn failed(shared: &Shared, refused: &[i32], without_note: bool) {
+    let mut partitions = lock(&shared.partitions);
+    for partition in refused {
+        partitions.failed(*partition, without_note);
     }
+}
+
+fn not_handed_over(shared: &Shared, partitions: &[i32]) {
+    let numbers: Vec<u32> = partitions.iter().copied().map(number).collect();
+    shared.sink.not_handed_over(&numbers);
+}
+
+fn number_of(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
 }

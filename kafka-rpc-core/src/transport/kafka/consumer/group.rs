@@ -19,7 +19,9 @@ use crate::transport::kafka::client::blocking::{self, Reply};
 use crate::transport::kafka::client::errors;
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::ffi;
-use crate::transport::{BoxFuture, GroupOptions, GroupSink, Membership, TransportError};
+use crate::transport::{
+    BoxFuture, GroupOptions, GroupSink, Membership, TransportError, TransportErrorKind,
+};
 use crate::util::lock_order::GROUP_POLLER;
 use crate::util::sync::{Mutex, lock};
 
@@ -65,13 +67,12 @@ pub(in crate::transport::kafka) fn join(
 fn subscribe(settings: &Settings, shared: &Arc<Shared>) -> Result<Poller, TransportError> {
     topics::check_name(&shared.options.topic)?;
     let client: BaseConsumer<Context> = settings
-        .member(&shared.options)?
+        .member(&shared.options)
         .create_with_context(Context(Arc::clone(shared)))
         .map_err(|error| errors::from_creation(&error))?;
     let consumer = ffi::Consumer::new(client, &shared.options.topic)
         .map_err(|error| errors::from_creation(&error))?;
     // Before the first assignment, which comes by polling. They are set once.
-    let _ = shared.forwarder.set(consumer.forwarder());
     let _ = shared.committer.set(consumer.committer());
     consumer
         .client()
@@ -114,9 +115,10 @@ impl Polling {
 struct Member(Arc<Shared>);
 
 impl Membership for Member {
-    fn commit(&self, partition: u32, next: i64) {
-        if let Ok(partition) = i32::try_from(partition) {
-            lock(&self.0.offsets).note(partition, next);
+    fn progressed(&self) {
+        // Mostly it is known already.
+        if !self.0.progressed.load(Ordering::Relaxed) {
+            self.0.progressed.store(true, Ordering::Release);
         }
     }
 
@@ -128,21 +130,26 @@ impl Membership for Member {
         self.0.paused.store(false, Ordering::Release);
     }
 
-    fn leave(&self, patience: Duration) -> BoxFuture<()> {
+    fn leave(&self, timeout: Duration) -> BoxFuture<Result<(), TransportError>> {
         let shared = Arc::clone(&self.0);
-        shared.leave(patience);
+        shared.leave(timeout);
         // The time runs from now on, not from the first poll: several members leave at once, and are
         // waited for one after another.
-        let by = Instant::now().checked_add(patience);
-        let left = blocking::start("kafka-rpc-leave", move |reply| {
-            let left = by.map_or(patience, |by| by.saturating_duration_since(Instant::now()));
+        let by = Instant::now().checked_add(timeout);
+        blocking::start("kafka-rpc-leave", move |reply| {
+            let left = by.map_or(timeout, |by| by.saturating_duration_since(Instant::now()));
             shared.left.wait(left);
-            drop(reply.send(Ok(())));
-        });
-        Box::pin(async move {
-            if let Err(error) = left.await {
-                tracing::warn!(target: "kafka_rpc::librdkafka", %error, "can't wait for a member");
-            }
+            let told = if shared.is_told() {
+                Ok(())
+            } else {
+                let group = &shared.options.group;
+                let message = format!("the group {group} has not answered for {timeout:?}");
+                Err(TransportError::new(
+                    TransportErrorKind::Unavailable,
+                    message,
+                ))
+            };
+            drop(reply.send(told));
         })
     }
 }

@@ -1,75 +1,102 @@
-//! How a member leaves its group: first it gives back what it has, then it goes.
+//! How a member leaves its group: it reads on until its partitions are given up, and only then goes.
 //!
-//! In this order: nothing is lost that was done. A member that unsubscribes sends no heartbeats any
-//! more, so that its group gives it up for dead while it still works. A consumer that is closed while
-//! its group rebalances has its commits refused, and one that is closed before it has told the group
-//! keeps its partitions from the others until its session is over.
+//! In this order nothing is lost that was done. A consumer that is closed while its group rebalances has
+//! its commits refused; one that unsubscribes waits for the rebalance to end, is asked for its partitions
+//! like any other, and tells the group that it leaves when it has committed them. What goes on of them
+//! needs no membership.
 
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::transport::kafka::consumer::commit;
-use crate::transport::kafka::consumer::member::Shared;
-use crate::transport::kafka::consumer::rebalance::{Context, number, release};
+use super::commit;
+use super::member::{Shared, number};
+use super::rebalance::Context;
 use crate::transport::kafka::ffi;
 use crate::util::sync::lock;
-
-/// How long one poll waits while leaving.
-const ROUND: Duration = Duration::from_millis(2);
 
 /// How long it takes at least to tell the group, also if nobody waits for that any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Gives everything up and leaves, while the group's coordinator can still be told. The consumer is to
-/// be closed after this.
-///
-/// Records that still come aren't handed on: they are the next owner's.
-pub(in crate::transport::kafka) fn leave(
-    consumer: &BaseConsumer<Context>,
-    shared: &Shared,
-    by: Option<Instant>,
-) {
-    let in_time = || by.is_none_or(|by| Instant::now() < by);
-    // Serves rebalances, too, which commits may depend on.
-    let poll = || drop(consumer.poll(ROUND));
-    let alive = || consumer.client().fatal_error().is_none();
+/// How long the commits before the last ones are waited for.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-    let going = lock(&shared.offsets).all();
-    let numbers: Vec<u32> = going.iter().copied().map(number).collect();
-    if !going.is_empty() {
-        let (release, released) = release();
-        shared.sink.revoked(&numbers, release);
-        while !released.is_open() && in_time() && alive() {
-            poll();
+/// How far a member is that leaves.
+#[derive(Debug)]
+pub(super) enum Leaving {
+    /// What was done so far is committed first, so that little is left to the last moment.
+    Committing(Instant),
+    /// A static member keeps its partitions for its return, and commits them for the last time.
+    Keeping(Instant),
+    /// It waits until its partitions are given up, and the group is told.
+    Unsubscribed(Instant),
+}
+
+impl Leaving {
+    /// Begins to leave.
+    pub(super) fn begin(consumer: &BaseConsumer<Context>, shared: &Shared) -> Self {
+        commit::note(shared);
+        commit::begin(consumer, shared);
+        Self::Committing(Instant::now())
+    }
+
+    /// Goes on as far as it can. Says whether the member has left.
+    pub(super) fn go_on(&mut self, consumer: &BaseConsumer<Context>, shared: &Shared) -> bool {
+        if consumer.client().fatal_error().is_some() {
+            return self.end(consumer, shared, true);
+        }
+        let by = *lock(&shared.leave_by);
+        let is_late = by.is_some_and(|by| by <= Instant::now());
+        match *self {
+            Self::Committing(since) => {
+                if commit::begin(consumer, shared) || since.elapsed() > COMMIT_TIMEOUT || is_late {
+                    *self = Self::give_up(consumer, shared);
+                }
+                false
+            }
+            Self::Keeping(since) => {
+                let is_under_way = commit::collect(consumer, shared, Duration::ZERO);
+                let is_over = !is_under_way || (is_late && since.elapsed() > FAREWELL);
+                is_over && self.end(consumer, shared, !is_under_way)
+            }
+            Self::Unsubscribed(since) => {
+                let is_member = ffi::is_member(consumer.client());
+                let is_over = !is_member || (is_late && since.elapsed() > FAREWELL);
+                is_over && self.end(consumer, shared, !is_member)
+            }
         }
     }
-    let until = by.unwrap_or_else(|| Instant::now() + FAREWELL);
-    let committed = commit::acknowledged(consumer, shared, &going, until, || {
-        poll();
-        alive()
-    });
-    if !committed {
-        tracing::warn!(
-            target: "kafka_rpc::librdkafka",
-            group = shared.options.group,
-            topic = shared.options.topic,
-            partitions = ?numbers,
-            "the group is left without the last commits; another server may run these calls again"
-        );
-    }
-    lock(&shared.offsets).disown(&going);
 
-    // A static member keeps its partitions for its return: closing the consumer gives them up without
-    // a word to the group.
-    if shared.options.instance.is_some() {
-        return;
+    fn give_up(consumer: &BaseConsumer<Context>, shared: &Shared) -> Self {
+        if shared.options.instance.is_none() {
+            consumer.unsubscribe();
+            return Self::Unsubscribed(Instant::now());
+        }
+        // Closing the consumer then gives them up without a word to the group.
+        let gone = {
+            let mut partitions = lock(&shared.partitions);
+            let owned = partitions.owned();
+            partitions.give_up(&owned)
+        };
+        let numbers: Vec<u32> = gone.into_iter().map(number).collect();
+        let last = shared.sink.revoked(&numbers);
+        commit::last(consumer, shared, last);
+        Self::Keeping(Instant::now())
     }
-    consumer.unsubscribe();
-    // Unsubscribing waits for a rebalance to end, revokes what librdkafka still has, which is heard of
-    // by polling, and then tells the group.
-    let started = Instant::now();
-    while ffi::is_member(consumer.client()) && (in_time() || started.elapsed() < FAREWELL) {
-        poll();
+
+    fn end(&self, consumer: &BaseConsumer<Context>, shared: &Shared, is_told: bool) -> bool {
+        commit::collect(consumer, shared, Duration::ZERO);
+        shared.told(is_told);
+        // Too late to be committed.
+        let lost = {
+            let mut partitions = lock(&shared.partitions);
+            let owned = partitions.owned();
+            partitions.give_up(&owned)
+        };
+        if !lost.is_empty() {
+            let numbers: Vec<u32> = lost.into_iter().map(number).collect();
+            shared.sink.lost(&numbers);
+        }
+        true
     }
 }

@@ -1,21 +1,21 @@
 //! What the threads of a group member, its handle and its consumer's context share.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use rdkafka::TopicPartitionList;
 use rdkafka::error::KafkaError;
-use rdkafka::{Offset, TopicPartitionList};
 
-use super::offsets::Offsets;
+use super::commit::Last;
+use super::partitions::Partitions;
 use crate::transport::kafka::client::errors;
 use crate::transport::kafka::client::events::Events;
 use crate::transport::kafka::client::latch::Latch;
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::ffi;
 use crate::transport::{GroupOptions, GroupSink};
-use crate::util::lock_order::{GROUP_ASSIGNED, GROUP_LEAVE_BY, GROUP_OFFSETS};
+use crate::util::lock_order::{GROUP_LAST_COMMITS, GROUP_LEAVE_BY, GROUP_PARTITIONS};
 use crate::util::sync::{Mutex, lock};
 
 /// What the threads of a member, its handle and its consumer's context share.
@@ -23,14 +23,17 @@ pub(in crate::transport::kafka) struct Shared {
     pub(super) events: Events,
     pub(super) options: GroupOptions,
     pub(super) sink: Arc<dyn GroupSink>,
-    /// Sends the records of assigned partitions to where many are read at a time.
-    pub(super) forwarder: OnceLock<ffi::Forwarder>,
     /// Leads to the consumer's commits.
     pub(super) committer: OnceLock<ffi::Committer>,
-    /// The partitions that are the member's, as the sink was told.
-    pub(super) offsets: Mutex<Offsets, GROUP_OFFSETS>,
-    /// The partitions that librdkafka was given.
-    pub(super) assigned: Mutex<BTreeSet<i32>, GROUP_ASSIGNED>,
+    /// The partitions that the group gave the member.
+    pub(super) partitions: Mutex<Partitions, GROUP_PARTITIONS>,
+    pub(super) last_commits: Mutex<Last, GROUP_LAST_COMMITS>,
+    /// There is something to be committed.
+    pub(super) progressed: AtomicBool,
+    /// The broker takes no notes, or none so long.
+    pub(super) without_notes: AtomicBool,
+    /// The group has given the member partitions, or none, since it has subscribed.
+    pub(super) joined: AtomicBool,
     /// The group has assigned partitions of another topic.
     pub(super) misassigned: AtomicBool,
     /// There was a rebalance since the poller last looked.
@@ -42,6 +45,8 @@ pub(in crate::transport::kafka) struct Shared {
     pub(super) leave_by: Mutex<Option<Instant>, GROUP_LEAVE_BY>,
     pub(super) leaving: Latch,
     pub(super) left: Latch,
+    /// The group knows that the member has left.
+    is_told: AtomicBool,
 }
 
 impl Shared {
@@ -54,31 +59,36 @@ impl Shared {
             events: settings.events(),
             options,
             sink,
-            forwarder: OnceLock::new(),
             committer: OnceLock::new(),
-            offsets: Mutex::default(),
-            assigned: Mutex::default(),
+            partitions: Mutex::default(),
+            last_commits: Mutex::default(),
+            progressed: AtomicBool::new(false),
+            without_notes: AtomicBool::new(false),
+            joined: AtomicBool::new(false),
             misassigned: AtomicBool::new(false),
             rebalanced: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             leave_by: Mutex::default(),
             leaving: Latch::default(),
             left: Latch::default(),
+            is_told: AtomicBool::new(false),
         }
     }
 
-    /// Has the member leave within `patience`.
-    pub(super) fn leave(&self, patience: Duration) {
-        *lock(&self.leave_by) = Instant::now().checked_add(patience);
+    /// Has the member leave within `timeout`.
+    pub(super) fn leave(&self, timeout: Duration) {
+        *lock(&self.leave_by) = Instant::now().checked_add(timeout);
         self.leaving.open();
     }
 
-    /// How long a revocation may wait for its release now.
-    pub(super) fn revoke_patience(&self) -> Duration {
-        let left = lock(&self.leave_by).map(|by| by.saturating_duration_since(Instant::now()));
-        left.map_or(self.options.revoke_patience, |left| {
-            left.min(self.options.revoke_patience)
-        })
+    /// The member leaves now, and the group is told or not.
+    pub(super) fn told(&self, is_told: bool) {
+        self.is_told.store(is_told, Ordering::Release);
+    }
+
+    /// Whether the group knows that the member has left.
+    pub(super) fn is_told(&self) -> bool {
+        self.is_told.load(Ordering::Acquire)
     }
 
     /// These partitions of the member's topic.
@@ -86,17 +96,6 @@ impl Shared {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
             list.add_partition(&self.options.topic, *partition);
-        }
-        list
-    }
-
-    /// The same with offsets.
-    pub(super) fn list_at(&self, offsets: &[(i32, i64)]) -> TopicPartitionList {
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (partition, next) in offsets {
-            // It fails only for offsets below zero, which no record has.
-            let next = Offset::Offset(*next);
-            drop(list.add_partition_offset(&self.options.topic, *partition, next));
         }
         list
     }
@@ -110,4 +109,9 @@ impl Shared {
             .trouble(self.events.explain(errors::from_kafka(&doing, error)));
         self.events.forget();
     }
+}
+
+/// A partition's number, which librdkafka has as a signed one.
+pub(super) fn number(partition: i32) -> u32 {
+    u32::try_from(partition).unwrap_or(0)
 }

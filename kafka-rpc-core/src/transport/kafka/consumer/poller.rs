@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 
+use super::assign::Questions;
 use super::burst::Burst;
+use super::commit;
+use super::leave::Leaving;
 use super::member::Shared;
-use super::rebalance::{Context, number};
-use super::{commit, leave};
+use super::member::number;
+use super::rebalance::Context;
 use crate::transport::kafka::ffi::{self, Polled};
 use crate::transport::{GroupOptions, Incoming, TransportError, TransportErrorKind, Work};
 use crate::util::sync::lock;
@@ -20,6 +23,9 @@ pub(super) const ROUND: Duration = Duration::from_millis(100);
 
 /// The same for the rest of a partial batch.
 const PARTIAL_BATCH_ROUND: Duration = Duration::from_millis(1);
+
+/// The same while the member leaves.
+const LEAVING_ROUND: Duration = Duration::from_millis(2);
 
 /// The same while paused, so that a resumption is seen soon.
 const PAUSED_ROUND: Duration = Duration::from_millis(5);
@@ -42,6 +48,8 @@ pub(super) struct Poller {
     /// Until when it may be that records wait unseen.
     catches_up: Option<Instant>,
     rejoined: Option<Instant>,
+    questions: Questions,
+    leaving: Option<Leaving>,
 }
 
 impl Poller {
@@ -52,6 +60,8 @@ impl Poller {
             committed: Instant::now(),
             catches_up: None,
             rejoined: None,
+            questions: Questions::default(),
+            leaving: None,
         }
     }
 
@@ -61,14 +71,18 @@ impl Poller {
         loop {
             // What librdkafka gave out, it won't give out again: it is handed on before anything else.
             if self.consumer.is_handed_on() {
-                if shared.leaving.is_open() {
+                if shared.rebalanced.swap(false, Ordering::AcqRel) {
+                    self.catches_up = Instant::now().checked_add(CATCH_UP);
+                    self.questions.ask(&self.consumer, shared);
+                }
+                self.questions.go_on(&self.consumer, shared);
+                if shared.leaving.is_open() && self.leave(shared) {
                     shared.sink.flush();
-                    let by = *lock(&shared.leave_by);
-                    leave::leave(self.consumer.client(), shared, by);
                     return None;
                 }
                 if self.committed.elapsed() >= COMMIT_INTERVAL {
                     self.committed = Instant::now();
+                    commit::note(shared);
                     commit::begin(self.consumer.client(), shared);
                     self.rejoin(shared);
                 }
@@ -84,7 +98,12 @@ impl Poller {
                 if self.has_caught_up(shared) {
                     shared.sink.idle();
                 }
-                polled = self.poll(shared, ROUND);
+                let round = if self.leaving.is_some() {
+                    LEAVING_ROUND
+                } else {
+                    ROUND
+                };
+                polled = self.poll(shared, round);
             }
             match polled {
                 Polled::Nothing | Polled::Record(None) => {}
@@ -123,11 +142,17 @@ impl Poller {
     /// Whether what is there to read has most likely been fetched since the last rebalance.
     fn has_caught_up(&mut self, shared: &Shared) -> bool {
         if shared.rebalanced.load(Ordering::Acquire) {
-            shared.rebalanced.store(false, Ordering::Release);
-            self.catches_up = Instant::now().checked_add(CATCH_UP);
+            return false;
         }
         self.catches_up = self.catches_up.filter(|until| Instant::now() < *until);
         self.catches_up.is_none()
+    }
+
+    /// Goes on to leave; says whether the member has left.
+    fn leave(&mut self, shared: &Shared) -> bool {
+        let client = self.consumer.client();
+        let begin = || Leaving::begin(client, shared);
+        self.leaving.get_or_insert_with(begin).go_on(client, shared)
     }
 
     /// Joins the group anew where it has assigned another topic's partitions, as it does to a static
@@ -153,6 +178,7 @@ impl Poller {
         }
         let client = self.consumer.client();
         client.unsubscribe();
+        shared.joined.store(false, Ordering::Release);
         if let Err(error) = client.subscribe(&[&shared.options.topic]) {
             shared.trouble(&error);
         }
@@ -162,8 +188,11 @@ impl Poller {
 /// Another member has taken this one's name: the group won't hear of it again.
 fn give_up(shared: &Shared, error: &KafkaError) {
     shared.sink.flush();
-    let lost = lock(&shared.offsets).all();
-    lock(&shared.offsets).disown(&lost);
+    let lost = {
+        let mut partitions = lock(&shared.partitions);
+        let owned = partitions.owned();
+        partitions.give_up(&owned)
+    };
     let lost: Vec<u32> = lost.into_iter().map(number).collect();
     if !lost.is_empty() {
         shared.sink.lost(&lost);

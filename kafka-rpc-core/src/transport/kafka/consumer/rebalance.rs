@@ -1,42 +1,28 @@
-//! What happens to a member's partitions: hears of rebalances on the thread that polls, and answers
-//! them.
+//! Hears of rebalances, on the thread that polls, and answers them at once.
+//!
+//! Librdkafka stops every partition of the member from the moment a rebalance begins until it is
+//! answered, and the whole group waits for its slowest member. So nothing is waited for here, no
+//! handler and no broker: new partitions are [read later](super::assign), and the last commit of those
+//! that go is only handed to librdkafka, which doesn't answer the group before it has an answer itself.
 //!
 //! The group may give a member partitions of a topic that it hasn't subscribed to: a static member
 //! that comes back gets what it had, whatever it subscribes to now. So topic names are compared, and
 //! the answer names what is assigned here and nothing else: librdkafka takes one that names more for
 //! none, and the group waits for another.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, TopicPartitionList};
 use rdkafka_sys::bindings::rd_kafka_resp_err_t as Code;
 
-use crate::transport::kafka::admin::topics;
-use crate::transport::kafka::client::latch::Latch;
-use crate::transport::kafka::consumer::commit;
-use crate::transport::kafka::consumer::member::Shared;
-use crate::transport::{Assigned, Release};
+use super::commit;
+use super::member::{Shared, number};
 use crate::util::sync::lock;
-
-/// How long an assignment waits for the end offsets of the new partitions.
-const END_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How long a revocation waits for its commit, while every partition of the member stands still.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
-
-/// The pause before a commit that failed is tried again.
-const COMMIT_PAUSE: Duration = Duration::from_millis(20);
-
-pub(in crate::transport::kafka) fn number(partition: i32) -> u32 {
-    u32::try_from(partition).unwrap_or(0)
-}
 
 /// The partitions of a list that are of this topic, and how many are of another.
 fn of_topic(list: &TopicPartitionList, topic: &str) -> (Vec<i32>, usize) {
@@ -47,121 +33,47 @@ fn of_topic(list: &TopicPartitionList, topic: &str) -> (Vec<i32>, usize) {
     (own, foreign)
 }
 
-/// Gives a release to someone, and says what opens when it is dropped.
-pub(in crate::transport::kafka) fn release() -> (Release, Arc<Latch>) {
-    let released = Arc::new(Latch::default());
-    let release = Release::new({
-        let released = Arc::clone(&released);
-        move || released.open()
-    });
-    (release, released)
-}
-
 /// The context of a member's consumer: hears of rebalances, on the thread that polls.
 pub(in crate::transport::kafka) struct Context(pub(in crate::transport::kafka) Arc<Shared>);
 
 impl Context {
     fn assigned(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let shared = &*self.0;
-        let (mut new, foreign) = of_topic(list, &shared.options.topic);
+        let (new, foreign) = of_topic(list, &shared.options.topic);
         if foreign > 0 {
             shared.misassigned.store(true, Ordering::Release);
         }
-        // To assign one twice is an error.
-        new.retain(|partition| !lock(&shared.assigned).contains(partition));
-        if !new.is_empty() {
-            if let Some(forwarder) = shared.forwarder.get() {
-                for partition in &new {
-                    forwarder.forward_partition(consumer, &shared.options.topic, *partition);
-                }
-            }
-            let ends = self.ends(consumer, &new);
-            lock(&shared.offsets).own(&new);
-            let assigned: Vec<Assigned> = new
-                .iter()
-                .map(|partition| Assigned {
-                    partition: number(*partition),
-                    end: ends.get(partition).copied(),
-                })
-                .collect();
-            shared.sink.assigned(&assigned);
+        lock(&shared.partitions).give(&new);
+        // A member that joins others is given nothing at first, and would wait for a second before it
+        // asks again. To subscribe once more has it ask as soon as this is answered.
+        if !shared.joined.swap(true, Ordering::AcqRel)
+            && list.count() == 0
+            && let Err(error) = consumer.subscribe(&[&shared.options.topic])
+        {
+            shared.trouble(&error);
         }
-        let list = shared.list(&new);
-        let answered = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_assign(&list),
-            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(&list),
-        };
-        match answered {
-            Ok(()) => lock(&shared.assigned).extend(new),
-            Err(error) => shared.trouble(&error),
+        if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
+            shared.trouble(&error);
         }
-    }
-
-    /// The end offsets of these partitions, as far as they can be read in time.
-    fn ends(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) -> BTreeMap<i32, i64> {
-        let found = topics::end_offsets(consumer, &self.0.options.topic, partitions, END_PATIENCE);
-        found.unwrap_or_else(|error| {
-            self.0.trouble(&error);
-            BTreeMap::new()
-        })
     }
 
     fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let shared = &*self.0;
         let (listed, _) = of_topic(list, &shared.options.topic);
-        let gone = lock(&shared.offsets).owned(&listed);
-        self.give_up(consumer, &gone);
-        // What is committed after this would count against the next owner.
-        lock(&shared.offsets).disown(&listed);
-        let mut assigned = lock(&shared.assigned);
-        let have: Vec<i32> = listed
-            .into_iter()
-            .filter(|one| assigned.remove(one))
-            .collect();
-        drop(assigned);
-        let answered = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(&shared.list(&have)),
-            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
-        };
-        if let Err(error) = answered {
-            shared.trouble(&error);
-        }
-    }
-
-    /// Tells the sink that partitions go, and commits what it has done of them.
-    fn give_up(&self, consumer: &BaseConsumer<Self>, gone: &[i32]) {
-        let shared = &*self.0;
-        if gone.is_empty() {
-            return;
-        }
+        // Also what is given up is committed before, and what is committed after that would count
+        // against the next owner.
+        let gone = lock(&shared.partitions).give_up(&listed);
         let numbers: Vec<u32> = gone.iter().copied().map(number).collect();
-        if consumer.assignment_lost() {
-            lock(&shared.offsets).disown(gone);
-            return shared.sink.lost(&numbers);
+        if gone.is_empty() {
+            // The answer may be empty, but has to be given.
+        } else if consumer.assignment_lost() {
+            shared.sink.lost(&numbers);
+        } else {
+            let last = shared.sink.revoked(&numbers);
+            commit::last(consumer, shared, last);
         }
-        let (release, released) = release();
-        shared.sink.revoked(&numbers, release);
-        if !released.wait(shared.revoke_patience()) {
-            tracing::warn!(
-                target: "kafka_rpc::librdkafka",
-                partitions = ?numbers,
-                "revoked partitions were not released in time"
-            );
-        }
-        // A commit that is refused in a rebalance may be taken when that is over, or be refused for
-        // good, since the partitions are lost.
-        let until = Instant::now() + COMMIT_PATIENCE;
-        let committed = commit::acknowledged(consumer, shared, gone, until, || {
-            std::thread::sleep(COMMIT_PAUSE);
-            !consumer.assignment_lost()
-        });
-        if !committed {
-            tracing::warn!(
-                target: "kafka_rpc::librdkafka",
-                partitions = ?numbers,
-                "what was done of revoked partitions can't be committed; another server may run \
-                 it again"
-            );
+        if let Err(error) = consumer.incremental_unassign(&shared.list(&gone)) {
+            shared.trouble(&error);
         }
     }
 }

@@ -13,8 +13,8 @@ use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka_sys::bindings::{
-    rd_kafka_commit_queue, rd_kafka_event_error, rd_kafka_event_topic_partition_list,
-    rd_kafka_resp_err_t,
+    rd_kafka_commit_queue, rd_kafka_event_error, rd_kafka_event_opaque,
+    rd_kafka_event_topic_partition_list, rd_kafka_resp_err_t,
 };
 
 use crate::transport::kafka::ffi::delivery_event::Event;
@@ -26,13 +26,16 @@ pub(in crate::transport::kafka) struct Commits {
     queue: Queue,
     /// Changed by the thread that polls only.
     under_way: AtomicUsize,
+    /// How many there were.
+    numbers: AtomicUsize,
 }
 
-/// Why a commit failed, and for which partitions.
+/// How the commit with this number ended.
 #[derive(Debug)]
-pub(in crate::transport::kafka) struct Refused {
-    pub(in crate::transport::kafka) error: KafkaError,
-    pub(in crate::transport::kafka) partitions: Vec<i32>,
+pub(in crate::transport::kafka) struct Ended {
+    pub(in crate::transport::kafka) number: usize,
+    /// Why it failed, and for which partitions.
+    pub(in crate::transport::kafka) refused: Option<(KafkaError, Vec<i32>)>,
 }
 
 impl Commits {
@@ -45,14 +48,16 @@ impl Commits {
             // SAFETY: as the caller promises.
             queue: unsafe { Queue::new(client)? },
             under_way: AtomicUsize::new(0),
+            numbers: AtomicUsize::new(0),
         })
     }
 
-    /// Hands a commit over, without waiting for its end.
+    /// Hands a commit over, without waiting for its end. Returns its number.
     pub(in crate::transport::kafka) fn begin(
         &self,
         offsets: &TopicPartitionList,
-    ) -> KafkaResult<()> {
+    ) -> KafkaResult<usize> {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the queue is alive, and so is its client; the list is copied. Without a callback the
         // result comes as an event.
         let error = unsafe {
@@ -61,14 +66,14 @@ impl Commits {
                 offsets.ptr(),
                 self.queue.ptr(),
                 None,
-                ptr::null_mut(),
+                ptr::without_provenance_mut(number),
             )
         };
         if error != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
             return Err(KafkaError::ConsumerCommit(error.into()));
         }
         self.under_way.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        Ok(number)
     }
 
     /// Whether the result of a commit hasn't been told yet.
@@ -76,16 +81,15 @@ impl Commits {
         self.under_way.load(Ordering::Relaxed) > 0
     }
 
-    /// The result of a commit; `None` if none comes within `wait`.
-    pub(in crate::transport::kafka) fn result(
-        &self,
-        wait: Duration,
-    ) -> Option<Result<(), Refused>> {
+    /// How a commit ended; `None` if none does within `wait`.
+    pub(in crate::transport::kafka) fn result(&self, wait: Duration) -> Option<Ended> {
         let event = Event::next(&self.queue, wait)?;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         // SAFETY: the event is alive until the end of this function. Only results of commits come into
-        // this queue, and they have a list of partitions, which is the event's.
-        let (all, partitions) = unsafe {
+        // this queue, and they have the number that their commit was given, and a list of partitions,
+        // which is the event's.
+        let (number, all, partitions) = unsafe {
+            let number = rd_kafka_event_opaque(event.ptr()).addr();
             let all = rd_kafka_event_error(event.ptr());
             let partitions = rd_kafka_event_topic_partition_list(event.ptr())
                 .as_ref()
@@ -93,22 +97,21 @@ impl Commits {
                 .map_or(&[][..], |list| {
                     slice::from_raw_parts(list.elems, usize::try_from(list.cnt).unwrap_or(0))
                 });
-            (all, partitions)
+            (number, all, partitions)
         };
         let no_error = rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
         let of_one = partitions.iter().map(|one| one.err);
         let first = std::iter::once(all)
             .chain(of_one)
             .find(|error| *error != no_error);
-        Some(first.map_or(Ok(()), |error| {
+        let refused = first.map(|error| {
             let failed = partitions
                 .iter()
                 .filter(|one| all != no_error || one.err != no_error);
-            Err(Refused {
-                error: KafkaError::ConsumerCommit(RDKafkaErrorCode::from(error)),
-                partitions: failed.map(|one| one.partition).collect(),
-            })
-        }))
+            let error = KafkaError::ConsumerCommit(RDKafkaErrorCode::from(error));
+            (error, failed.map(|one| one.partition).collect())
+        });
+        Some(Ended { number, refused })
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::mem::ManuallyDrop;
 use std::ptr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -22,6 +22,7 @@ use crate::transport::Incoming;
 use crate::transport::kafka::ffi::commits::{Commits, Committer};
 use crate::transport::kafka::ffi::message::{Message, View};
 use crate::transport::kafka::ffi::poll_wakeup::PollWakeup;
+use crate::transport::kafka::ffi::positions::Positions;
 use crate::transport::kafka::ffi::queue::{Alerted, Queue, Target};
 
 /// So many records are taken at a time at most.
@@ -36,10 +37,11 @@ pub(in crate::transport::kafka) struct Consumer<C: ConsumerContext> {
     client: ManuallyDrop<BaseConsumer<C>>,
     /// What the client is polled for.
     events: ManuallyDrop<Queue>,
-    /// Where the records of forwarded partitions come. A [`Forwarder`] borrows it while it forwards.
-    records: ManuallyDrop<Arc<Queue>>,
+    /// Where the records of forwarded partitions come.
+    records: ManuallyDrop<Queue>,
     /// Where the results of commits come. A [`Committer`] borrows them while it commits.
     commits: ManuallyDrop<Arc<Commits>>,
+    positions: ManuallyDrop<Positions>,
     /// Records that librdkafka gave out, and that weren't handed on yet.
     taken: VecDeque<Message>,
     /// The queue of records was empty after what was taken last.
@@ -83,11 +85,12 @@ impl<C: ConsumerContext> Consumer<C> {
         let missing = || KafkaError::ClientCreation("a consumer needs a group.id".to_owned());
         // SAFETY: `Drop` drops the queues before the client. So does this function where it ends early:
         // a parameter is dropped after everything that is made here.
-        let (events, records, commits) = unsafe {
+        let (events, records, commits, positions) = unsafe {
             (
                 Queue::consumer(client.client()).ok_or_else(missing)?,
                 Queue::new(client.client()).ok_or_else(missing)?,
                 Commits::new(client.client()).ok_or_else(missing)?,
+                Positions::new(client.client()).ok_or_else(missing)?,
             )
         };
         let wakeup = Arc::new(PollWakeup::default());
@@ -96,8 +99,9 @@ impl<C: ConsumerContext> Consumer<C> {
             topic,
             client: ManuallyDrop::new(client),
             events: ManuallyDrop::new(events),
-            records: ManuallyDrop::new(Arc::new(records)),
+            records: ManuallyDrop::new(records),
             commits: ManuallyDrop::new(Arc::new(commits)),
+            positions: ManuallyDrop::new(positions),
             taken: VecDeque::with_capacity(BATCH),
             drained: false,
             wakeup,
@@ -108,6 +112,7 @@ impl<C: ConsumerContext> Consumer<C> {
         unsafe {
             consumer.events.set_callback(&consumer.target);
             consumer.records.set_callback(&consumer.target);
+            consumer.positions.set_callback(&consumer.target);
         }
         Ok(consumer)
     }
@@ -123,18 +128,16 @@ impl<C: ConsumerContext> Consumer<C> {
         self.wakeup.also(target);
     }
 
-    /// Has the records of an assigned partition come many at a time; see
-    /// [`Forwarder::forward_partition`].
+    /// Has the records of a partition come many at a time, until librdkafka stops fetching what is
+    /// assigned of it. To be called before the consumer is polled after the assignment: what was
+    /// fetched before that comes one by one.
     pub(in crate::transport::kafka) fn forward_partition(&self, topic: &str, partition: i32) {
         self.records.forward_partition(topic, partition);
     }
 
-    /// The same for the consumer's context, which hears of assignments first.
-    pub(in crate::transport::kafka) fn forwarder(&self) -> Forwarder {
-        Forwarder {
-            client: self.client.client().native_ptr().addr(),
-            records: Arc::downgrade(&self.records),
-        }
+    /// Asks where partitions are to be read from.
+    pub(in crate::transport::kafka) fn positions(&self) -> &Positions {
+        &self.positions
     }
 
     /// Leads to the consumer's commits, for its context and for its thread.
@@ -257,49 +260,20 @@ impl<C: ConsumerContext> Drop for Consumer<C> {
         // Nobody is to be woken for what is torn down.
         self.events.clear_callback();
         self.records.clear_callback();
+        self.positions.clear_callback();
         // What belongs to the client goes before it. Closing it then polls it, and runs its context;
         // a record that comes meanwhile finds no queue and is dropped by librdkafka.
         self.taken.clear();
-        // SAFETY: each is dropped once, here, and not used afterwards. A forwarder and a committer
-        // borrow a queue only while they also borrow the client, which nobody does now, so that the
-        // queues go here.
+        // SAFETY: each is dropped once, here, and not used afterwards. A committer borrows a queue only
+        // while it also borrows the client, which nobody does now, so that the queue goes here.
         unsafe {
             ManuallyDrop::drop(&mut self.records);
             ManuallyDrop::drop(&mut self.commits);
+            ManuallyDrop::drop(&mut self.positions);
             ManuallyDrop::drop(&mut self.events);
             ManuallyDrop::drop(&mut self.client);
         }
         // The callbacks' target is dropped after this: none of librdkafka's threads is left.
-    }
-}
-
-/// Sends the records of partitions to where their consumer takes many at a time. Does nothing once the
-/// consumer is being torn down.
-#[derive(Debug)]
-pub(in crate::transport::kafka) struct Forwarder {
-    /// The address of the consumer's client.
-    client: usize,
-    records: Weak<Queue>,
-}
-
-impl Forwarder {
-    /// Has the records of a partition come many at a time, until librdkafka stops fetching what was
-    /// assigned of it. To be called before the consumer is polled after the assignment: what was
-    /// fetched before that comes one by one. Does nothing for another consumer than its own.
-    pub(in crate::transport::kafka) fn forward_partition<C: ConsumerContext>(
-        &self,
-        consumer: &BaseConsumer<C>,
-        topic: &str,
-        partition: i32,
-    ) {
-        // In this order: the queue is kept during this call only, and only while its client is
-        // borrowed, so that the client outlives it. A later client at the same address has no queue
-        // here, since the owner has dropped this one before its client.
-        if consumer.client().native_ptr().addr() == self.client
-            && let Some(records) = self.records.upgrade()
-        {
-            records.forward_partition(topic, partition);
-        }
     }
 }
 

@@ -18,6 +18,7 @@ mod consumer;
 mod delivery_event;
 mod message;
 mod poll_wakeup;
+mod positions;
 mod producer;
 mod queue;
 mod scheduling;
@@ -35,11 +36,12 @@ use rdkafka_sys::bindings::{
     rd_kafka_mock_group_initial_rebalance_delay_ms, rd_kafka_msg_status_t,
 };
 
-pub(super) use commits::{Commits, Committer, Refused};
+pub(super) use commits::{Commits, Committer, Ended};
 #[cfg(test)]
 pub(super) use consumer::Arrivals;
-pub(super) use consumer::{Consumer, Forwarder, Polled};
+pub(super) use consumer::{Consumer, Polled};
 pub(super) use delivery_event::{Failure, Report};
+pub(super) use positions::Found;
 pub(super) use producer::Producer;
 pub(super) use queue::Alerted;
 pub(super) use scheduling::with_batch_scheduling;
