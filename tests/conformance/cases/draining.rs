@@ -1,4 +1,4 @@
-//! A server that is asked to stop finishes what it runs, as a member of its groups, and then leaves.
+//! A server that is asked to stop hands its partitions over at once, and finishes what it runs.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::probe::{Desk, ProbeClient};
 use crate::world::World;
 
 cases! {
-    "a drain that outlasts a session repeats no answered call": outlasts_a_session;
-    "a dropped call stops its handler while the server drains": hears_cancels;
+    "a drain that outlasts a session repeats no answered call": outlasts_a_session,
+        lacks "commits while a group rebalances";
     "a server that drains starts nothing of partitions that it is given": starts_nothing_new;
 }
 
@@ -39,22 +39,6 @@ async fn outlasts_a_session(world: World) {
     world.warm_up(&probe).await;
     probe.unit().await.unwrap();
     assert_eq!(next.journal(), ["unit"]);
-}
-
-async fn hears_cancels(world: World) {
-    let (server, probe, desk) = world.pair().await;
-    let call = tokio::spawn(probe.hold("given up".to_owned()));
-    world
-        .until("it runs", || desk.saw("hold given up began"))
-        .await;
-    let start = world.now();
-    let shutdown = tokio::spawn(server.shutdown());
-    tokio::task::yield_now().await;
-    call.abort();
-    shutdown.await.unwrap().unwrap();
-    assert!(desk.saw("hold given up was stopped"));
-    // Its grace period is 10 s.
-    assert!(world.now() - start < Duration::from_secs(9));
 }
 
 async fn starts_nothing_new(world: World) {

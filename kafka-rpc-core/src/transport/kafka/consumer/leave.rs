@@ -18,14 +18,18 @@ use crate::util::sync::lock;
 /// How long it takes at least to tell the group, also if nobody waits for that any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How long the commits before the last ones are waited for.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the commits before the last ones are tried: they are refused while the group rebalances, and
+/// the member reads on meanwhile.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pause between two attempts.
+const COMMIT_PAUSE: Duration = Duration::from_millis(20);
 
 /// How far a member is that leaves.
 #[derive(Debug)]
 pub(super) enum Leaving {
     /// What was done so far is committed first, so that little is left to the last moment.
-    Committing(Instant),
+    Committing { since: Instant, tried: Instant },
     /// A static member keeps its partitions for its return, and commits them for the last time.
     Keeping(Instant),
     /// It waits until its partitions are given up, and the group is told.
@@ -37,7 +41,11 @@ impl Leaving {
     pub(super) fn begin(consumer: &BaseConsumer<Context>, shared: &Shared) -> Self {
         commit::note(shared);
         commit::begin(consumer, shared);
-        Self::Committing(Instant::now())
+        let now = Instant::now();
+        Self::Committing {
+            since: now,
+            tried: now,
+        }
     }
 
     /// Goes on as far as it can. Says whether the member has left.
@@ -48,9 +56,17 @@ impl Leaving {
         let by = *lock(&shared.leave_by);
         let is_late = by.is_some_and(|by| by <= Instant::now());
         match *self {
-            Self::Committing(since) => {
-                if commit::begin(consumer, shared) || since.elapsed() > COMMIT_TIMEOUT || is_late {
+            Self::Committing { since, tried } => {
+                if since.elapsed() > COMMIT_TIMEOUT || is_late {
                     *self = Self::give_up(consumer, shared);
+                } else if tried.elapsed() > COMMIT_PAUSE {
+                    let is_done = commit::begin(consumer, shared);
+                    let tried = Instant::now();
+                    *self = if is_done {
+                        Self::give_up(consumer, shared)
+                    } else {
+                        Self::Committing { since, tried }
+                    };
                 }
                 false
             }
