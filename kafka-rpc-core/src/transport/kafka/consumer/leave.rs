@@ -5,6 +5,7 @@
 //! like any other, and tells the group that it leaves when it has committed them. What goes on of them
 //! needs no membership.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -85,6 +86,8 @@ impl Leaving {
 
     fn give_up(consumer: &BaseConsumer<Context>, shared: &Shared) -> Self {
         if shared.options.instance.is_none() {
+            // A first assignment that comes after this must not subscribe once more.
+            shared.joined.store(true, Ordering::Release);
             consumer.unsubscribe();
             return Self::Unsubscribed(Instant::now());
         }
