@@ -7,8 +7,9 @@ use std::fmt::{Debug, Write};
 use std::path::Path;
 
 use kafka_rpc_core::wire::{
-    CallId, Cancel, Command, Envelope, PreflightError, Reply, ReplyAddress, ReplyBody, StageTimes,
-    decode, fingerprint, murmur2, partition_for, preflight,
+    CallId, Cancel, Command, Envelope, Executor, HandOver, Note, PreflightError, Reply,
+    ReplyAddress, ReplyBody, Runs, StageTimes, decode, fingerprint, murmur2, partition_for,
+    preflight,
 };
 use kafka_rpc_core::{Code, Outcome};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -187,6 +188,74 @@ fn cancels() {
         cancel.encode(&mut written);
         written
     });
+}
+
+fn offsets(text: &str) -> Vec<i64> {
+    let offsets = text.split(' ').filter(|text| *text != "nil");
+    offsets.map(|text| text.parse().unwrap()).collect()
+}
+
+#[test]
+fn hand_overs() {
+    check_envelopes("hand_over", 4, |vector, envelope| {
+        let Envelope::HandOver(told) = envelope else {
+            panic!("{} is no hand-over", vector.name)
+        };
+        let id = vector.call_id();
+        let settled = offsets(vector.text("settled"));
+        let running = offsets(vector.text("running"));
+        assert_eq!((told.executor, told.number), (id.instance(), id.sequence()));
+        assert_eq!(
+            told.settled().collect::<Vec<_>>(),
+            settled,
+            "{}",
+            vector.name
+        );
+        assert_eq!(
+            told.running().collect::<Vec<_>>(),
+            running,
+            "{}",
+            vector.name
+        );
+        let mut written = Vec::new();
+        HandOver::encode(id, &settled, &running, &mut written);
+        written
+    });
+}
+
+#[test]
+fn notes() {
+    for vector in vectors("note", 5) {
+        let executor = |text: &str| Executor::try_from(unhex(text)).unwrap();
+        let runs = |text: &str| match text {
+            "nobody" => Runs::Nowhere,
+            text => Runs::On(executor(text)),
+        };
+        let running = vector
+            .text("running")
+            .split(' ')
+            .filter(|text| *text != "nil");
+        let running = running.map(|text| {
+            let (offset, on) = text.split_once('=').unwrap();
+            (offset.parse().unwrap(), runs(on))
+        });
+        let note = Note {
+            executor: executor(vector.text("executor")),
+            next: vector.number("next"),
+            fresh: vector.optional("fresh", |text| text.parse().unwrap()),
+            unsettled: offsets(vector.text("unsettled")),
+            running: running.collect(),
+        };
+        let (base, metadata) = (vector.number("base"), vector.text("metadata"));
+        let read = Note::decode(base, metadata.as_bytes());
+        assert_eq!(read.as_ref(), Some(&note), "{}", vector.name);
+        assert_eq!(
+            note.encode(base).as_deref(),
+            Some(metadata),
+            "{}",
+            vector.name
+        );
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ holds blocks of `name: value` lines, parted by blank lines; bytes are hexadecima
 for an element that is nil.
 """
 
+import base64
 import struct
 
 # ---- MessagePack, shortest formats ------------------------------------------------------------
@@ -107,6 +108,19 @@ def reply(call_id=ID, status=0, outcome=1, payload=None, message=None, retry_aft
 def cancel(call_id=ID, service="Calculator"):
     elements = [uint(1), uint(3), uint(0), binary(call_id), text(service)]
     return elements, dict(call_id=call_id.hex(), service=service)
+
+
+def offsets(numbers):
+    return b"".join(struct.pack(">q", n) for n in numbers)
+
+
+def listed(numbers):
+    return " ".join(map(str, numbers)) or "nil"
+
+
+def hand_over(call_id=ID, settled=(), running=()):
+    elements = [uint(1), uint(4), uint(0), binary(call_id), binary(offsets(settled)), binary(offsets(running))]
+    return elements, dict(call_id=call_id.hex(), settled=listed(settled), running=listed(running))
 
 
 def shown(address):
@@ -239,6 +253,13 @@ envelope("cancel", "cancel-other", cancel(call_id=ID2, service="Bank"))
 made = cancel()
 tolerated("cancel", "cancel-unknown-trailing", array(*made[0], mapping(), NIL), made[1])
 
+# Hand-overs.
+envelope("hand_over", "hand-over-settled", hand_over(settled=(7,)))
+envelope("hand_over", "hand-over-running", hand_over(call_id=ID2, running=(7, 300, 1 << 40)))
+envelope("hand_over", "hand-over-both", hand_over(settled=(5, 6), running=(9,)))
+made = hand_over(settled=(7,))
+tolerated("hand_over", "hand-over-unknown-trailing", array(*made[0], mapping(), NIL), made[1])
+
 # What is refused, and what is still read of it.
 BAD, NEW = "InvalidArgument", "Unimplemented"
 refused("refused-empty", b"", BAD)
@@ -290,6 +311,8 @@ refused("refused-reply-outcome-nil", array(*replaced(value, _5=NIL)), BAD, ID)
 refused("refused-reply-times-str", array(*replaced(value, _10=array(text("5")))), BAD, ID)
 refused("refused-reply-with-address", array(*replaced(value, _4=text("?"), _8=array(text("r"), uint(0)))), BAD, ID)
 refused("refused-reply-version-2", array(*replaced(value, _0=uint(2))), NEW, ID)
+refused("refused-hand-over-half-an-offset",
+        array(*hand_over()[0][:4], binary(bytes(12)), binary(b"")), BAD, ID)
 refused("refused-cancel-service-missing", array(*cancel()[0][:4]), BAD, ID)
 
 # The preflight on its own; `fine` is what passes.
@@ -410,3 +433,51 @@ for name, raw in (
     ("struct-variant", mapping(("Struct", mapping(("x", uint(5)))))),
 ):
     block("value", f"value-{name}", hex=raw.hex())
+
+# ---- Notes: what is kept beside a committed offset ---------------------------------------------
+
+A, B = b"server a", b"server b"
+NOBODY = bytes(8)
+
+
+def runs_of(base, unsettled):
+    """Lengths of alternating runs of unsettled and settled offsets, an unsettled one first."""
+    lengths, at, last = [], base, max(unsettled, default=base - 1)
+    is_settled = False
+    while at <= last:
+        length = 0
+        while at <= last and (at not in unsettled) == is_settled:
+            length, at = length + 1, at + 1
+        lengths.append(length)
+        is_settled = not is_settled
+    return b"".join(map(uint, lengths))
+
+
+def bits_of(base, unsettled):
+    bits = bytearray((max(unsettled) - base) // 8 + 1 if unsettled else 0)
+    for n in unsettled:
+        bits[(n - base) // 8] |= 1 << (n - base) % 8
+    return bytes(bits)
+
+
+def note(name, base, next_, unsettled=(), running=(), fresh=None):
+    runs, bits = runs_of(base, unsettled), bits_of(base, unsettled)
+    form, body = (0, runs) if len(runs) <= len(bits) else (1, bits)
+    executors, pairs, at = [], b"", base
+    for n, executor in running:
+        if executor != A and executor not in executors:
+            executors.append(executor)
+        number = 0 if executor == A else 1 + executors.index(executor)
+        pairs, at = pairs + uint(n - at) + uint(number), n
+    raw = array(uint(1), binary(A), uint(next_ - base), NIL if fresh is None else uint(fresh - base),
+                uint(form), binary(body), binary(b"".join(executors)), binary(pairs))
+    block("note", name, base=base, metadata="kr1:" + base64.b64encode(raw).decode().rstrip("="),
+          executor=A.hex(), next=next_, fresh="nil" if fresh is None else fresh, unsettled=listed(unsettled),
+          running=" ".join(f"{n}={'nobody' if e == NOBODY else e.hex()}" for n, e in running) or "nil")
+
+
+note("note-nothing-open", 10, 10)
+note("note-one-long-call", 10, 5_000, [10], [(10, A)])
+note("note-given-up", 10, 20, [10, 13, 14], [(10, A), (13, B), (14, NOBODY)], fresh=25)
+note("note-of-bits", 1_000, 1_100, list(range(1_000, 1_080, 2)), [(1_002, A), (1_040, B)])
+note("note-gap-at-the-beginning", 10, 15, [12], [(12, A)])

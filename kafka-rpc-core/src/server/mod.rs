@@ -18,8 +18,7 @@
 //!
 //! 1. the transport's polling lock, which is held while its sinks are called;
 //! 2. a member's `paused`, then its `state` ([`group`]);
-//! 3. the transport's own locks: a commit is noted while the state is locked, which keeps commits of
-//!    a partition in order.
+//! 3. the transport's own locks: it is told while the state is locked that there is something to commit.
 //!
 //! The outbox's lock ([`complete`]) is a leaf, and no lock of a member may be held when it is taken:
 //! a reply may be settled before the producer returns, which locks the member.
@@ -63,17 +62,20 @@ impl Server {
         ServerBuilder::new(cluster)
     }
 
-    /// Stops the server: nothing more is started, handlers that run may go on for the grace period,
-    /// their replies are brought to the log, offsets are committed, and then the groups are left.
-    /// Until then a dropped call still stops its handler.
-    /// Commands that weren't started are neither answered nor committed, so that another server
-    /// takes them up.
+    /// Stops the server: it leaves its groups at once, and serves until their other members take over.
+    /// Handlers that run then may go on for the grace period, their replies are brought to the log, and
+    /// the next owners run none of them again. A dropped call doesn't stop such a handler any more.
+    /// Commands that weren't started are neither answered nor committed: they are the next owners'.
     ///
     /// Dropping the operation leaves the rest to be done in the background.
     ///
     /// # Errors
-    /// `DeadlineExceeded` if handlers had to be stopped at the end of the grace period; the server is
-    /// stopped nevertheless, and their commands run again elsewhere.
+    /// The server is stopped nevertheless:
+    ///
+    /// - `DeadlineExceeded` if handlers had to be stopped at the end of the grace period; their commands
+    ///   run again elsewhere.
+    /// - `Unavailable` if a group couldn't be told within it: the group gives the server's partitions
+    ///   to others only when its session is over.
     #[must_use = "the server stops in the background if this isn't awaited or waited for"]
     pub fn shutdown(self) -> Operation<Result<(), RpcError>> {
         let longest = self.0.longest_stop();

@@ -122,8 +122,8 @@ impl Drop for Running {
 impl Parts {
     /// Leaves the groups, and then waits for what goes on here. May be begun anew after it was dropped.
     async fn stop(&self) -> Result<(), TransportError> {
-        let clock = &self.shared.clock;
-        let grace = self.shared.limits.grace;
+        let timeout = self.shared.limits.grace + LEAVE_MARGIN;
+        let until = self.shared.clock.now() + timeout;
         // All at once, so that one slow group doesn't take the others' time. Members read on until
         // their partitions are the next owners'.
         let memberships = self
@@ -131,14 +131,13 @@ impl Parts {
             .iter()
             .filter_map(|member| member.env.membership());
         let leaving: Vec<_> = memberships
-            .map(|membership| membership.leave(grace + LEAVE_MARGIN))
+            .map(|membership| membership.leave(timeout))
             .collect();
         let mut told = Ok(());
         for left in leaving {
             told = told.and(left.await);
         }
-        // What runs has its own grace period since its partition was given up.
-        let until = clock.now() + grace + LEAVE_MARGIN;
+        // What runs has had its grace period since its partition was given up.
         let members = self.members.iter();
         let ends: Vec<_> = members.map(|member| member.handed_over(until)).collect();
         for end in ends {

@@ -10,7 +10,7 @@
 //! Transitions run on the transport's polling thread (records, rebalances), on the threads of the
 //! handlers' runtime (ends of handlers), on the producer's thread, or that of whoever produces (settled replies), and on the
 //! alarm's. All of them lock the member's state, so it is held for moments only: no user code, no
-//! transport but [`Membership::commit`](crate::transport::Membership::commit), and no log line under it.
+//! transport but [`Membership::progressed`](crate::transport::Membership::progressed), and no log line under it.
 //!
 //! Lock order: `paused`, then `state`, then the transport's own. `paused` makes sure that a pause
 //! and a resume of two threads can't overtake each other.
