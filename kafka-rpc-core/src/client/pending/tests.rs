@@ -227,11 +227,12 @@ fn a_timed_call_learns_when_its_command_was_acknowledged_and_its_reply_came() {
 #[test]
 fn a_burst_leaves_no_capacity_behind() {
     let f = Fixture::new(usize::MAX);
-    for sequence in 0..100_000 {
+    let calls = if cfg!(miri) { 2_000 } else { 100_000 };
+    for sequence in 0..calls {
         f.insert(sequence, 100).unwrap();
     }
     f.registry.tick(f.at(100));
-    for sequence in 0..100_000 {
+    for sequence in 0..calls {
         assert!(f.poll(sequence).is_ready());
     }
     assert_eq!(f.registry.entries.0.load(Ordering::SeqCst), 0);

@@ -181,6 +181,7 @@ fn a_report_that_is_heard_just_before_makes_room() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it fills 64 MiB")]
 fn no_more_bytes_are_kept_back_than_may_be() {
     let in_flight = InFlight::new(Duplicates::Never);
     in_flight.hold();

@@ -38,6 +38,7 @@ fn whoever_flushes_waits_until_every_report_has_come() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it measures how long something takes")]
 fn nobody_rests_who_is_to_stop() {
     let wakeup = Wakeup::default();
     let mut idle = IdleTracker::default();
@@ -49,6 +50,7 @@ fn nobody_rests_who_is_to_stop() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it measures how long something takes")]
 fn what_comes_while_somebody_waits_ends_the_rest() {
     let wakeup = Wakeup::default();
     let mut idle = IdleTracker::default();
