@@ -1,6 +1,7 @@
 //! The server and the client of tests that run in several processes.
 //!
-//! `worker server BROKERS PREFIX [COMMANDS_PARTITIONS]` prints `ready` and serves until SIGTERM.
+//! `worker server BROKERS PREFIX [COMMANDS_PARTITIONS [GRACE_SECONDS]]` prints `ready` and serves until
+//! SIGTERM.
 //! `worker client BROKERS PREFIX CALLS` makes that many calls at once over results partition 0,
 //! checks each reply against its own arguments, and prints its statistics.
 
@@ -10,6 +11,9 @@ use std::time::Duration;
 use kafka_rpc::{Client, Kafka, Server};
 use kafka_rpc_tests::load::{self, Load, LoadClient, LoadServer};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How long it finishes what it runs, if nothing else is said.
+const GRACE: Duration = Duration::from_secs(10);
 
 struct Worker;
 
@@ -50,9 +54,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["server", brokers, prefix] => serve(brokers, prefix, 1).await,
+        ["server", brokers, prefix] => serve(brokers, prefix, 1, GRACE).await,
         ["server", brokers, prefix, partitions] => {
-            serve(brokers, prefix, partitions.parse()?).await
+            serve(brokers, prefix, partitions.parse()?, GRACE).await
+        }
+        ["server", brokers, prefix, partitions, grace] => {
+            let grace = Duration::from_secs(grace.parse()?);
+            serve(brokers, prefix, partitions.parse()?, grace).await
         }
         ["client", brokers, prefix, calls] => call(brokers, prefix, calls.parse()?).await,
         _ => Err("see the head of this file".into()),
@@ -63,9 +71,11 @@ async fn serve(
     brokers: &str,
     prefix: &str,
     partitions: u32,
+    grace: Duration,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::builder(&Kafka::new(brokers))
         .topic_prefix(prefix)
+        .grace(grace)
         .create_topics(load::topics(partitions))
         .service(LoadServer::new(Worker))
         .start()
