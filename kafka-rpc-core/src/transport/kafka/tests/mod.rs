@@ -4,11 +4,13 @@
 mod commits;
 mod faults;
 mod group;
+mod hand_over;
 mod listener;
 mod producer;
 mod settings;
 mod topics;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -22,7 +24,7 @@ use crate::transport::kafka::client::clock::SystemClock;
 use crate::transport::sealed::Open;
 use crate::transport::{
     Assigned, Clock, Delivery, DeliverySink, Duplicates, GroupSink, Incoming, ListenerSink,
-    Producer, Record, Release, TopicSpec, Transport, TransportError, Work,
+    Producer, Progress, Record, TopicSpec, Transport, TransportError, Work,
 };
 use crate::util::park::block_on;
 use crate::util::sync::lock;
@@ -151,7 +153,8 @@ enum Event {
     Gap(Option<u64>),
     Trouble(TransportError),
     Assigned(Vec<Assigned>),
-    Revoked(Vec<u32>, Option<Release>),
+    Revoked(Vec<u32>),
+    NotHandedOver(Vec<u32>),
     Lost(Vec<u32>),
     Idle,
 }
@@ -166,10 +169,23 @@ struct Read {
     headers: Vec<(String, Vec<u8>)>,
 }
 
+/// What a sink wants to be committed, by partition.
+type Done = Arc<Mutex<BTreeMap<u32, Progress>>>;
+
 pub(in crate::transport::kafka) struct Recorder {
     events: Mutex<mpsc::Sender<Event>>,
-    /// Whether a test wants to hold revocations open itself.
-    holds: bool,
+    done: Done,
+    /// What the next record leads to.
+    work: Mutex<Option<Working>>,
+}
+
+/// Lasts until the other end is dropped.
+struct Working(mpsc::Receiver<()>);
+
+impl Work for Working {
+    fn run(self: Box<Self>, _: bool) {
+        assert!(self.0.recv().is_err());
+    }
 }
 
 impl Recorder {
@@ -177,20 +193,22 @@ impl Recorder {
         // A test that has seen enough listens no more.
         drop(lock(&self.events).send(event));
     }
+
+    /// The next record leads to work that lasts until the other end is dropped.
+    pub(in crate::transport::kafka) fn work(&self, working: mpsc::Receiver<()>) {
+        *lock(&self.work) = Some(Working(working));
+    }
 }
 
 pub(in crate::transport::kafka) fn recorder() -> (Arc<Recorder>, Heard) {
-    recorder_that(false)
-}
-
-fn recorder_that(holds: bool) -> (Arc<Recorder>, Heard) {
     let (sender, events) = mpsc::channel();
-    let events_in = Mutex::new(sender);
-    let recorder = Recorder {
-        events: events_in,
-        holds,
-    };
-    (Arc::new(recorder), Heard(events))
+    let recorder = Arc::new(Recorder {
+        events: Mutex::new(sender),
+        done: Done::default(),
+        work: Mutex::default(),
+    });
+    let done = Arc::clone(&recorder.done);
+    (recorder, Heard(events, done))
 }
 
 fn read(record: &Incoming<'_>) -> Read {
@@ -233,11 +251,20 @@ impl GroupSink for Recorder {
         self.tell(Event::Assigned(partitions.to_vec()));
     }
 
-    fn revoked(&self, partitions: &[u32], release: Release) {
-        self.tell(Event::Revoked(
-            partitions.to_vec(),
-            self.holds.then_some(release),
-        ));
+    fn revoked(&self, partitions: &[u32]) -> Vec<Progress> {
+        self.tell(Event::Revoked(partitions.to_vec()));
+        let done = &mut *lock(&self.done);
+        let last = partitions.iter();
+        last.filter_map(|partition| done.remove(partition))
+            .collect()
+    }
+
+    fn not_handed_over(&self, partitions: &[u32]) {
+        self.tell(Event::NotHandedOver(partitions.to_vec()));
+    }
+
+    fn progress(&self) -> Vec<Progress> {
+        lock(&self.done).values().cloned().collect()
     }
 
     fn lost(&self, partitions: &[u32]) {
@@ -246,7 +273,8 @@ impl GroupSink for Recorder {
 
     fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {
         self.tell(Event::Record(read(&record)));
-        None
+        let work = lock(&self.work).take()?;
+        Some(Box::new(work))
     }
 
     fn flush(&self) {}
@@ -260,7 +288,7 @@ impl GroupSink for Recorder {
     }
 }
 
-pub(in crate::transport::kafka) struct Heard(mpsc::Receiver<Event>);
+pub(in crate::transport::kafka) struct Heard(mpsc::Receiver<Event>, Done);
 
 impl Heard {
     /// The next event that `pick` takes; others are skipped.
@@ -308,11 +336,28 @@ impl Heard {
         })
     }
 
-    fn revoked(&self) -> (Vec<u32>, Option<Release>) {
+    fn revoked(&self) -> Vec<u32> {
         self.wait("revocation", |event| match event {
-            Event::Revoked(partitions, release) => Some((partitions, release)),
+            Event::Revoked(partitions) => Some(partitions),
             _ => None,
         })
+    }
+
+    fn not_handed_over(&self) -> Vec<u32> {
+        self.wait("failed hand-over", |event| match event {
+            Event::NotHandedOver(partitions) => Some(partitions),
+            _ => None,
+        })
+    }
+
+    /// This is to be committed from now on, when the sink is asked or its partition is revoked.
+    fn done(&self, partition: u32, next: i64, note: Option<&str>) {
+        let progress = Progress {
+            partition,
+            next,
+            note: note.map(str::to_owned),
+        };
+        lock(&self.1).insert(partition, progress);
     }
 
     fn delivery(&self) -> (u64, Delivery) {
