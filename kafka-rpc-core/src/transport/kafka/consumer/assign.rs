@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::member::{Shared, number};
@@ -130,6 +129,6 @@ fn assign(consumer: &ffi::Consumer<Context>, shared: &Shared, question: Question
         lock(&shared.partitions).give_up(&new);
         let lost: Vec<u32> = new.into_iter().map(number).collect();
         shared.sink.lost(&lost);
-        shared.trouble(&KafkaError::from(error));
+        shared.trouble(&error);
     }
 }
