@@ -7,10 +7,10 @@ mod group;
 mod hand_over;
 mod listener;
 mod producer;
+mod recorder;
 mod settings;
 mod topics;
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -21,13 +21,16 @@ use rdkafka::client::DefaultClientContext;
 
 use crate::transport::kafka::Kafka;
 use crate::transport::kafka::client::clock::SystemClock;
+use crate::transport::kafka::tests::recorder::{Done, Event, Read};
 use crate::transport::sealed::Open;
 use crate::transport::{
-    Assigned, Clock, Delivery, DeliverySink, Duplicates, GroupSink, Incoming, ListenerSink,
-    Producer, Progress, Record, TopicSpec, Transport, TransportError, Work,
+    Assigned, Clock, Delivery, Duplicates, Incoming, ListenerSink, Producer, Progress, Record,
+    TopicSpec, Transport, TransportError,
 };
 use crate::util::park::block_on;
 use crate::util::sync::lock;
+
+pub(in crate::transport::kafka) use recorder::{Recorder, recorder};
 
 /// How long a test waits for what must come.
 pub(in crate::transport::kafka) const SOON: Duration = Duration::from_secs(30);
@@ -142,149 +145,6 @@ impl Drop for Bed {
                 self.admin().delete_topics(&names, &AdminOptions::new()),
             ));
         }
-    }
-}
-
-/// What any sink was told.
-#[derive(Debug)]
-enum Event {
-    Delivered(u64, Delivery),
-    Record(Read),
-    Gap(Option<u64>),
-    Trouble(TransportError),
-    Assigned(Vec<Assigned>),
-    Revoked(Vec<u32>),
-    NotHandedOver(Vec<u32>),
-    Lost(Vec<u32>),
-    Idle,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Read {
-    partition: u32,
-    offset: i64,
-    timestamp_ms: i64,
-    key: Option<Vec<u8>>,
-    value: Option<Vec<u8>>,
-    headers: Vec<(String, Vec<u8>)>,
-}
-
-/// What a sink wants to be committed, by partition.
-type Done = Arc<Mutex<BTreeMap<u32, Progress>>>;
-
-pub(in crate::transport::kafka) struct Recorder {
-    events: Mutex<mpsc::Sender<Event>>,
-    done: Done,
-    /// What the next record leads to.
-    work: Mutex<Option<Working>>,
-}
-
-/// Lasts until the other end is dropped.
-struct Working(mpsc::Receiver<()>);
-
-impl Work for Working {
-    fn run(self: Box<Self>, _: bool) {
-        assert!(self.0.recv().is_err());
-    }
-}
-
-impl Recorder {
-    fn tell(&self, event: Event) {
-        // A test that has seen enough listens no more.
-        drop(lock(&self.events).send(event));
-    }
-
-    /// The next record leads to work that lasts until the other end is dropped.
-    pub(in crate::transport::kafka) fn work(&self, working: mpsc::Receiver<()>) {
-        *lock(&self.work) = Some(Working(working));
-    }
-}
-
-pub(in crate::transport::kafka) fn recorder() -> (Arc<Recorder>, Heard) {
-    let (sender, events) = mpsc::channel();
-    let recorder = Arc::new(Recorder {
-        events: Mutex::new(sender),
-        done: Done::default(),
-        work: Mutex::default(),
-    });
-    let done = Arc::clone(&recorder.done);
-    (recorder, Heard(events, done))
-}
-
-fn read(record: &Incoming<'_>) -> Read {
-    let mut headers = Vec::new();
-    record
-        .headers
-        .each(&mut |name, value| headers.push((name.to_owned(), value.to_vec())));
-    Read {
-        partition: record.partition,
-        offset: record.offset,
-        timestamp_ms: record.timestamp_ms,
-        key: record.key.map(<[u8]>::to_vec),
-        value: record.value.map(<[u8]>::to_vec),
-        headers,
-    }
-}
-
-impl DeliverySink for Recorder {
-    fn delivered(&self, token: u64, delivery: Delivery) {
-        self.tell(Event::Delivered(token, delivery));
-    }
-}
-
-impl ListenerSink for Recorder {
-    fn record(&self, record: Incoming<'_>) {
-        self.tell(Event::Record(read(&record)));
-    }
-
-    fn gap(&self, lost: Option<u64>) {
-        self.tell(Event::Gap(lost));
-    }
-
-    fn trouble(&self, error: TransportError) {
-        self.tell(Event::Trouble(error));
-    }
-}
-
-impl GroupSink for Recorder {
-    fn assigned(&self, partitions: &[Assigned]) {
-        self.tell(Event::Assigned(partitions.to_vec()));
-    }
-
-    fn revoked(&self, partitions: &[u32]) -> Vec<Progress> {
-        self.tell(Event::Revoked(partitions.to_vec()));
-        let done = &mut *lock(&self.done);
-        let last = partitions.iter();
-        last.filter_map(|partition| done.remove(partition))
-            .collect()
-    }
-
-    fn not_handed_over(&self, partitions: &[u32]) {
-        self.tell(Event::NotHandedOver(partitions.to_vec()));
-    }
-
-    fn progress(&self) -> Vec<Progress> {
-        lock(&self.done).values().cloned().collect()
-    }
-
-    fn lost(&self, partitions: &[u32]) {
-        self.tell(Event::Lost(partitions.to_vec()));
-    }
-
-    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {
-        self.tell(Event::Record(read(&record)));
-        let work = lock(&self.work).take()?;
-        Some(Box::new(work))
-    }
-
-    fn flush(&self) {}
-
-    fn idle(&self) {
-        self.tell(Event::Idle);
-    }
-
-    fn trouble(&self, error: TransportError) {
-        self.tell(Event::Trouble(error));
     }
 }
 
