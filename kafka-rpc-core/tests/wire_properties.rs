@@ -5,8 +5,8 @@
 use std::io::Cursor;
 
 use kafka_rpc_core::wire::{
-    CallId, Cancel, Command, Envelope, PreflightError, Reply, ReplyAddress, ReplyBody, StageTimes,
-    decode, preflight,
+    CallId, Cancel, Command, Envelope, HandOver, PreflightError, Reply, ReplyAddress, ReplyBody,
+    StageTimes, decode, preflight,
 };
 use kafka_rpc_core::{Code, Outcome};
 use proptest::collection::vec;
@@ -25,6 +25,12 @@ fn encoded(envelope: &Envelope<'_>) -> Vec<u8> {
         Envelope::Command(command) => command.encode(&mut out),
         Envelope::Reply(reply) => reply.encode(&mut out),
         Envelope::Cancel(cancel) => cancel.encode(&mut out),
+        Envelope::HandOver(told) => {
+            let (settled, running): (Vec<i64>, Vec<i64>) =
+                (told.settled().collect(), told.running().collect());
+            let id = CallId::new(told.executor, told.number);
+            HandOver::encode(id, &settled, &running, &mut out);
+        }
     }
     out
 }
@@ -113,6 +119,23 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn hand_over()(
+        call_id in any::<[u8; 16]>(),
+        settled in vec(any::<i64>(), 0..20),
+        running in vec(any::<i64>(), 0..20),
+    ) -> Vec<u8> {
+        let mut out = Vec::new();
+        let id = CallId::from_slice(&call_id).unwrap();
+        HandOver::encode(id, &settled, &running, &mut out);
+        let Ok(Envelope::HandOver(told)) = decode(&out) else {
+            panic!("{out:?}");
+        };
+        assert!(told.settled().eq(settled) && told.running().eq(running));
+        survives(Envelope::HandOver(told))
+    }
+}
+
 /// A document with every kind of value, in formats of any length.
 fn document() -> impl Strategy<Value = Vec<u8>> {
     let headed = |head: &'static [u8]| {
@@ -197,7 +220,7 @@ fn mutate(mut document: Vec<u8>, at: prop::sample::Index, byte: u8) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn envelopes_survive(_ in prop_oneof![command(), reply(), cancel()]) {
+    fn envelopes_survive(_ in prop_oneof![command(), reply(), cancel(), hand_over()]) {
         // The strategies themselves assert it.
     }
 
@@ -210,7 +233,7 @@ proptest! {
 
     #[test]
     fn damaged_envelopes_are_refused_or_read(
-        envelope in prop_oneof![command(), reply(), cancel()],
+        envelope in prop_oneof![command(), reply(), cancel(), hand_over()],
         at in any::<prop::sample::Index>(),
         byte in any::<u8>(),
     ) {

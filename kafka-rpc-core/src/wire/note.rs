@@ -75,7 +75,11 @@ impl Note {
         let mut runs = Vec::new();
         let mut at = base;
         for run in self.unsettled.chunk_by(|one, next| one + 1 == *next) {
-            if run[0] > at || !runs.is_empty() {
+            if run[0] > at {
+                // The first run is of offsets that aren't settled, and may be empty.
+                if runs.is_empty() {
+                    write::uint(&mut runs, 0_u8);
+                }
                 write::uint(&mut runs, run[0].abs_diff(at));
             }
             write::uint(&mut runs, run.len() as u64);

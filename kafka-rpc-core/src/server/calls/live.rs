@@ -122,7 +122,7 @@ mod tests {
     fn the_end_of_an_earlier_generation_leaves_a_later_one_alone() {
         let mut calls = LiveCalls::default();
         calls.begin(key(1, 0), 1, "first");
-        assert_eq!(calls.take(0), ["first"]);
+        assert_eq!(calls.take(0, |_| true), ["first"]);
         calls.begin(key(1, 0), 2, "second");
         assert!(!calls.end(&key(1, 0), 1));
         assert_eq!(calls.find(&key(1, 0)), Some(&mut "second"));
@@ -137,7 +137,8 @@ mod tests {
         calls.begin(key(1, 0), 1, 1);
         calls.begin(key(2, 1), 1, 2);
         calls.begin(key(3, 0), 1, 3);
-        let mut taken = calls.take(0);
+        assert_eq!(calls.take(0, |generation| generation > 1), [0; 0]);
+        let mut taken = calls.take(0, |_| true);
         taken.sort_unstable();
         assert_eq!(taken, [1, 3]);
         assert_eq!(calls.find(&key(2, 1)), Some(&mut 2));

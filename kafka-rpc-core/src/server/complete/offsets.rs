@@ -76,6 +76,9 @@ impl Offsets {
         let note = committed.and_then(|committed| {
             Note::decode(committed.next, committed.note.as_deref()?.as_bytes())
         });
+        // Records that its writer has read are gone, and others get their offsets.
+        let is_of_this_log = |note: &Note| assigned.end.is_none_or(|end| note.next <= end);
+        let note = note.filter(is_of_this_log);
         let fresh = note.as_ref().and_then(|note| note.fresh);
         let tracker = match &note {
             Some(note) => Tracker::with_note(note, own, runs_here),

@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod executors;
+mod hand_over;
 mod lifecycle;
 mod logs;
+mod notes;
 mod rebalances;
 mod refusals;
 

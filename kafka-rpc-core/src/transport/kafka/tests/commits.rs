@@ -5,26 +5,32 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::transport::GroupOptions;
-use crate::transport::kafka::tests::group::{join, join_and, leave, options};
+use crate::transport::kafka::tests::group::{join, join_as, leave, options};
 use crate::transport::kafka::tests::*;
 
 /// Has the group's coordinator refuse the next commits, as it does while the group rebalances. Only
 /// the embedded cluster does that to order.
-fn refuse(bed: &Bed, commits: usize) {
+pub(super) fn refuse(bed: &Bed, commits: usize) {
+    let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
+    refuse_with(bed, refusal, commits);
+}
+
+/// The same with another error.
+pub(super) fn refuse_with(bed: &Bed, refusal: RDKafkaRespErr, commits: usize) {
     let embedded = bed.kafka.0.embedded().expect("embedded").client();
     let cluster = embedded.mock_cluster().expect("a mock");
-    let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
     cluster.request_errors(RDKafkaApiKey::OffsetCommit, &vec![refusal; commits]);
 }
 
-/// The offset that a partition's next owner begins at.
-fn committed(bed: &Bed, topic: &str) -> Offset {
-    let settings = bed.kafka.0.member(&options(topic)).expect("fine");
+/// The offset that the next owner of partition 0 begins at, and what is written beside it.
+pub(super) fn committed(bed: &Bed, topic: &str) -> (Offset, String) {
+    let settings = bed.kafka.0.member(&options(topic));
     let asking: BaseConsumer = settings.create().expect("a client");
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, 0);
     let list = asking.committed_offsets(list, SOON).expect("answers");
-    list.elements()[0].offset()
+    let element = &list.elements()[0];
+    (element.offset(), element.metadata().to_owned())
 }
 
 #[test]
@@ -39,49 +45,13 @@ fn a_commit_that_is_refused_is_made_again() {
     let (member, heard) = join(&bed, &topic);
     assert_eq!(heard.value(), b"0");
     refuse(&bed, 2);
-    member.commit(0, 1);
+    heard.done(0, 1, Some("note"));
+    member.progressed();
     let until = Instant::now() + Duration::from_secs(10);
-    while committed(&bed, &topic) != Offset::Offset(1) {
+    while committed(&bed, &topic) != (Offset::Offset(1), "note".to_owned()) {
         assert!(Instant::now() < until, "not committed");
     }
     leave(&*member);
-}
-
-#[test]
-fn a_commit_that_is_refused_in_a_revocation_is_made_before_the_partition_goes() {
-    // The mock may refuse every commit while its group rebalances, as no real broker does, and then
-    // the next owner has to begin anew. On a busy machine it does so in one handover of five.
-    let counts = (0..6).any(|_| {
-        let bed = Bed::new();
-        // A real broker refuses no commit to order.
-        bed.real || hands_over_after_refusals(&bed)
-    });
-    assert!(counts, "the commit of the first counts");
-}
-
-/// Whether the next owner of a partition begins after what the first one has done, though the commit
-/// in its revocation was refused at first.
-fn hands_over_after_refusals(bed: &Bed) -> bool {
-    let topic = bed.topic(2);
-    let (producer, reports) = bed.producer();
-    let (first, heard) = join_and(true, bed, &topic);
-    heard.assigned();
-    for partition in [0, 1] {
-        append(&*producer, &reports, &topic, partition, b"old");
-        assert_eq!(heard.value(), b"old");
-    }
-    let (second, other) = join(bed, &topic);
-    let (revoked, release) = heard.revoked();
-    refuse(bed, 3);
-    first.commit(revoked[0], 1);
-    drop(release);
-    assert_eq!(other.assigned()[0].partition, revoked[0]);
-    append(&*producer, &reports, &topic, revoked[0], b"new");
-    let counts = other.value() == b"new";
-    leave(&*second);
-    drop(heard);
-    leave(&*first);
-    counts
 }
 
 #[test]
@@ -98,34 +68,12 @@ fn a_member_leaves_when_its_commits_are_taken() {
             instance,
             ..options(&topic)
         };
-        let (recorder, heard) = recorder();
-        let member = block_on(bed.transport.join(named, recorder)).expect("a member");
+        let (member, heard) = join_as(&bed, named, |_| {});
         assert_eq!(heard.value(), b"0");
         refuse(&bed, 3);
-        member.commit(0, 1);
+        heard.done(0, 1, None);
+        member.progressed();
         leave(&*member);
-        assert_eq!(committed(&bed, &topic), Offset::Offset(1));
+        assert_eq!(committed(&bed, &topic).0, Offset::Offset(1));
     }
-}
-
-#[test]
-fn a_member_that_leaves_stays_in_its_group_until_everything_is_released() {
-    let bed = Bed::new();
-    let topic = bed.topic(1);
-    let (producer, reports) = bed.producer();
-    append(&*producer, &reports, &topic, 0, b"0");
-    let (member, heard) = join_and(true, &bed, &topic);
-    assert_eq!(heard.value(), b"0");
-    let leaving = member.leave(Duration::from_secs(20));
-    let left = std::thread::spawn(move || block_on(leaving));
-    let (revoked, release) = heard.revoked();
-    assert_eq!(revoked, [0]);
-    // Longer than a session, which is 2 s with the embedded cluster, and 6 s with a real one: a member
-    // that isn't heard of for so long is given up for dead.
-    let session = Duration::from_secs(if bed.real { 6 } else { 2 });
-    std::thread::sleep(session + Duration::from_secs(2));
-    member.commit(0, 1);
-    drop(release);
-    left.join().expect("it has left");
-    assert_eq!(committed(&bed, &topic), Offset::Offset(1));
 }

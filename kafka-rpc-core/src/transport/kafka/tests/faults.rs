@@ -14,7 +14,6 @@ fn a_member_that_the_group_gave_up_hears_that_it_has_lost_its_partitions() {
         group: format!("{topic}-group"),
         topic: topic.clone(),
         instance: None,
-        revoke_patience: Duration::from_secs(5),
     };
     let member = block_on(bed.transport.join(options, sink)).expect("a member");
     heard.assigned();
@@ -29,9 +28,10 @@ fn a_member_that_the_group_gave_up_hears_that_it_has_lost_its_partitions() {
         _ => None,
     });
     assert_eq!(lost, [0]);
-    member.commit(0, 1);
+    heard.done(0, 1, None);
+    member.progressed();
     cluster.broker_up(-1).expect("comes up");
     heard.assigned();
     assert_eq!(heard.value(), b"0", "a commit for what was lost is ignored");
-    block_on(member.leave(SOON));
+    block_on(member.leave(SOON)).expect("the group is told");
 }

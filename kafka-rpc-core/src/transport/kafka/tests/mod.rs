@@ -4,8 +4,10 @@
 mod commits;
 mod faults;
 mod group;
+mod hand_over;
 mod listener;
 mod producer;
+mod recorder;
 mod settings;
 mod topics;
 
@@ -19,13 +21,16 @@ use rdkafka::client::DefaultClientContext;
 
 use crate::transport::kafka::Kafka;
 use crate::transport::kafka::client::clock::SystemClock;
+use crate::transport::kafka::tests::recorder::{Done, Event, Read};
 use crate::transport::sealed::Open;
 use crate::transport::{
-    Assigned, Clock, Delivery, DeliverySink, Duplicates, GroupSink, Incoming, ListenerSink,
-    Producer, Record, Release, TopicSpec, Transport, TransportError, Work,
+    Assigned, Clock, Delivery, Duplicates, Incoming, ListenerSink, Producer, Progress, Record,
+    TopicSpec, Transport, TransportError,
 };
 use crate::util::park::block_on;
 use crate::util::sync::lock;
+
+pub(in crate::transport::kafka) use recorder::{Recorder, recorder};
 
 /// How long a test waits for what must come.
 pub(in crate::transport::kafka) const SOON: Duration = Duration::from_secs(30);
@@ -143,124 +148,7 @@ impl Drop for Bed {
     }
 }
 
-/// What any sink was told.
-#[derive(Debug)]
-enum Event {
-    Delivered(u64, Delivery),
-    Record(Read),
-    Gap(Option<u64>),
-    Trouble(TransportError),
-    Assigned(Vec<Assigned>),
-    Revoked(Vec<u32>, Option<Release>),
-    Lost(Vec<u32>),
-    Idle,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Read {
-    partition: u32,
-    offset: i64,
-    timestamp_ms: i64,
-    key: Option<Vec<u8>>,
-    value: Option<Vec<u8>>,
-    headers: Vec<(String, Vec<u8>)>,
-}
-
-pub(in crate::transport::kafka) struct Recorder {
-    events: Mutex<mpsc::Sender<Event>>,
-    /// Whether a test wants to hold revocations open itself.
-    holds: bool,
-}
-
-impl Recorder {
-    fn tell(&self, event: Event) {
-        // A test that has seen enough listens no more.
-        drop(lock(&self.events).send(event));
-    }
-}
-
-pub(in crate::transport::kafka) fn recorder() -> (Arc<Recorder>, Heard) {
-    recorder_that(false)
-}
-
-fn recorder_that(holds: bool) -> (Arc<Recorder>, Heard) {
-    let (sender, events) = mpsc::channel();
-    let events_in = Mutex::new(sender);
-    let recorder = Recorder {
-        events: events_in,
-        holds,
-    };
-    (Arc::new(recorder), Heard(events))
-}
-
-fn read(record: &Incoming<'_>) -> Read {
-    let mut headers = Vec::new();
-    record
-        .headers
-        .each(&mut |name, value| headers.push((name.to_owned(), value.to_vec())));
-    Read {
-        partition: record.partition,
-        offset: record.offset,
-        timestamp_ms: record.timestamp_ms,
-        key: record.key.map(<[u8]>::to_vec),
-        value: record.value.map(<[u8]>::to_vec),
-        headers,
-    }
-}
-
-impl DeliverySink for Recorder {
-    fn delivered(&self, token: u64, delivery: Delivery) {
-        self.tell(Event::Delivered(token, delivery));
-    }
-}
-
-impl ListenerSink for Recorder {
-    fn record(&self, record: Incoming<'_>) {
-        self.tell(Event::Record(read(&record)));
-    }
-
-    fn gap(&self, lost: Option<u64>) {
-        self.tell(Event::Gap(lost));
-    }
-
-    fn trouble(&self, error: TransportError) {
-        self.tell(Event::Trouble(error));
-    }
-}
-
-impl GroupSink for Recorder {
-    fn assigned(&self, partitions: &[Assigned]) {
-        self.tell(Event::Assigned(partitions.to_vec()));
-    }
-
-    fn revoked(&self, partitions: &[u32], release: Release) {
-        self.tell(Event::Revoked(
-            partitions.to_vec(),
-            self.holds.then_some(release),
-        ));
-    }
-
-    fn lost(&self, partitions: &[u32]) {
-        self.tell(Event::Lost(partitions.to_vec()));
-    }
-
-    fn record(&self, record: Incoming<'_>) -> Option<Box<dyn Work>> {
-        self.tell(Event::Record(read(&record)));
-        None
-    }
-
-    fn flush(&self) {}
-
-    fn idle(&self) {
-        self.tell(Event::Idle);
-    }
-
-    fn trouble(&self, error: TransportError) {
-        self.tell(Event::Trouble(error));
-    }
-}
-
-pub(in crate::transport::kafka) struct Heard(mpsc::Receiver<Event>);
+pub(in crate::transport::kafka) struct Heard(mpsc::Receiver<Event>, Done);
 
 impl Heard {
     /// The next event that `pick` takes; others are skipped.
@@ -308,11 +196,28 @@ impl Heard {
         })
     }
 
-    fn revoked(&self) -> (Vec<u32>, Option<Release>) {
+    fn revoked(&self) -> Vec<u32> {
         self.wait("revocation", |event| match event {
-            Event::Revoked(partitions, release) => Some((partitions, release)),
+            Event::Revoked(partitions) => Some(partitions),
             _ => None,
         })
+    }
+
+    fn not_handed_over(&self) -> Vec<u32> {
+        self.wait("failed hand-over", |event| match event {
+            Event::NotHandedOver(partitions) => Some(partitions),
+            _ => None,
+        })
+    }
+
+    /// This is to be committed from now on, when the sink is asked or its partition is revoked.
+    fn done(&self, partition: u32, next: i64, note: Option<&str>) {
+        let progress = Progress {
+            partition,
+            next,
+            note: note.map(str::to_owned),
+        };
+        lock(&self.1).insert(partition, progress);
     }
 
     fn delivery(&self) -> (u64, Delivery) {

@@ -37,8 +37,10 @@ async fn resumes_at_the_commit() {
         append(&broker, "t", 0, value);
     }
     settle().await;
-    member.commit(0, 2);
-    member.leave(Duration::from_secs(1)).await;
+    commit(&member, &told, 0, 1).await;
+    assert_eq!(broker.committed("g", "t", 0), Some(1));
+    told.done(0, 2, None);
+    member.leave(Duration::from_secs(1)).await.unwrap();
     assert_eq!(
         told.take(),
         [
@@ -51,7 +53,7 @@ async fn resumes_at_the_commit() {
         ]
     );
     assert_eq!(broker.committed("g", "t", 0), Some(2));
-    member.commit(0, 3);
+    commit(&member, &told, 0, 3).await;
     assert_eq!(
         broker.committed("g", "t", 0),
         Some(2),
@@ -65,25 +67,56 @@ async fn resumes_at_the_commit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_member_waits_for_the_release() {
-    let broker = broker("t", 2);
-    let (one, two) = (Told::keeping_releases(), Told::new());
-    let first = join(&broker.main_node(), "t", &one).await;
+async fn what_is_done_is_asked_for_every_200_ms_at_most() {
+    let broker = broker("t", 1);
+    let told = Told::new();
+    let member = join(&broker.main_node(), "t", &told).await;
     settle().await;
-    let _second = join(&broker.main_node(), "t", &two).await;
+    told.done(0, 1, None);
+    settle().await;
+    assert_eq!(broker.committed("g", "t", 0), None, "nobody said so");
+    member.progressed();
+    settle().await;
+    assert_eq!(broker.committed("g", "t", 0), Some(1));
+    told.done(0, 2, None);
+    member.progressed();
+    tokio::time::sleep(Duration::from_millis(190)).await;
+    assert_eq!(broker.committed("g", "t", 0), Some(1));
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(broker.committed("g", "t", 0), Some(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_member_goes_on_after_the_last_commit_of_the_first_and_finds_its_note() {
+    let broker = broker("t", 2);
+    let (one, two) = (Told::new(), Told::new());
+    let first = join(&broker.main_node(), "t", &one).await;
     append(&broker, "t", 1, "a");
+    settle().await;
+    one.done(1, 1, Some("what runs"));
+    let _second = join(&broker.main_node(), "t", &two).await;
+    append(&broker, "t", 1, "b");
     settle().await;
     assert_eq!(
         one.take(),
-        ["assigned [(0, 0), (1, 0)]", "idle", "revoked [1]", "idle"]
+        [
+            "assigned [(0, 0), (1, 0)]",
+            "1@0 a",
+            "idle",
+            "revoked [1]",
+            "idle"
+        ]
     );
-    assert!(two.take().is_empty());
-    first.commit(1, 1);
-    one.release();
-    append(&broker, "t", 1, "b");
-    settle().await;
-    assert_eq!(two.take(), ["assigned [(1, 1)]", "1@1 b", "idle"]);
-    first.commit(1, 0);
+    assert_eq!(
+        two.take(),
+        [
+            "assigned [(1, 2)]",
+            "note of 1: \"what runs\"",
+            "1@1 b",
+            "idle"
+        ]
+    );
+    commit(&first, &one, 1, 0).await;
     assert_eq!(
         broker.committed("g", "t", 1),
         Some(1),
@@ -95,50 +128,87 @@ async fn a_second_member_waits_for_the_release() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_release_that_never_comes_is_waited_for_so_long() {
-    let broker = broker("t", 2);
-    let (one, two) = (Told::keeping_releases(), Told::new());
-    let _first = join(&broker.main_node(), "t", &one).await;
+async fn what_another_program_wrote_beside_an_offset_arrives_as_it_is() {
+    let broker = broker("t", 1);
+    let long = "x".repeat(4_096);
+    for note in ["plain text", "\u{1f980} kr1:", "", &long] {
+        let (one, two) = (Told::new(), Told::new());
+        let first = join(&broker.main_node(), "t", &one).await;
+        settle().await;
+        one.done(0, 0, Some(note));
+        first.leave(Duration::from_secs(1)).await.unwrap();
+        let second = join(&broker.main_node(), "t", &two).await;
+        settle().await;
+        let expected = format!("note of 0: {note:?}");
+        assert_eq!(two.take(), ["assigned [(0, 0)]", &*expected, "idle"]);
+        second.leave(Duration::from_secs(1)).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_note_that_is_too_long_is_left_out() {
+    let broker = broker("t", 1);
+    let (one, two) = (Told::new(), Told::new());
+    let first = join(&broker.main_node(), "t", &one).await;
+    append(&broker, "t", 0, "a");
     settle().await;
+    one.done(0, 1, Some(&"x".repeat(4_097)));
+    first.leave(Duration::from_secs(1)).await.unwrap();
     let _second = join(&broker.main_node(), "t", &two).await;
-    tokio::time::sleep(Duration::from_secs(29)).await;
-    assert!(two.take().is_empty());
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(two.take(), ["assigned [(1, 0)]", "idle"]);
-    one.release();
     settle().await;
-    assert!(two.take().is_empty(), "a late release changes nothing");
+    assert_eq!(two.take(), ["assigned [(0, 1)]", "idle"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_commit_that_does_not_reach_the_broker_is_told() {
+    let broker = broker("t", 2);
+    let (one, two) = (Told::new(), Told::new());
+    let node = broker.node("one");
+    let _first = join(&node, "t", &one).await;
+    append(&broker, "t", 1, "a");
+    settle().await;
+    one.take();
+    node.hold_commits();
+    one.done(1, 1, Some("what runs"));
+    let _second = join(&broker.main_node(), "t", &two).await;
+    settle().await;
+    assert_eq!(one.take(), ["revoked [1]", "not handed over [1]", "idle"]);
+    assert_eq!(two.take(), ["assigned [(1, 1)]", "1@0 a", "idle"]);
+    node.release_commits();
+    assert_eq!(
+        broker.committed("g", "t", 1),
+        None,
+        "it would count against the next owner"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn dropping_a_membership_leaves_in_the_background() {
     let broker = broker("t", 1);
-    let (one, two) = (Told::keeping_releases(), Told::new());
+    let (one, two) = (Told::new(), Told::new());
     let first = join(&broker.main_node(), "t", &one).await;
     settle().await;
     let _second = join(&broker.main_node(), "t", &two).await;
     settle().await;
+    assert!(two.take().is_empty());
     drop(first);
     settle().await;
-    assert_eq!(
-        one.take(),
-        ["assigned [(0, 0)]", "idle", "revoked [0]", "idle"]
-    );
-    assert!(two.take().is_empty());
-    one.release();
-    settle().await;
+    assert_eq!(one.take(), ["assigned [(0, 0)]", "idle", "revoked [0]"]);
     assert_eq!(two.take(), ["assigned [(0, 0)]", "idle"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn leaving_ends_with_its_patience() {
+async fn leaving_ends_with_its_patience_and_says_that_the_group_was_not_told() {
     let broker = broker("t", 1);
-    let (one, two) = (Told::keeping_releases(), Told::new());
-    let first = join(&broker.main_node(), "t", &one).await;
+    let (one, two) = (Told::new(), Told::new());
+    let node = broker.node("one");
+    let first = join(&node, "t", &one).await;
     let _second = join(&broker.main_node(), "t", &two).await;
     settle().await;
+    node.cut_off(None);
     let start = tokio::time::Instant::now();
-    first.leave(Duration::from_secs(2)).await;
+    let error = first.leave(Duration::from_secs(2)).await.unwrap_err();
+    assert_eq!(error.kind, TransportErrorKind::Unavailable);
     assert_eq!(start.elapsed(), Duration::from_secs(2));
     settle().await;
     assert_eq!(two.take(), ["assigned [(0, 0)]", "idle"]);
@@ -204,7 +274,8 @@ async fn a_recreated_topic_is_lost_and_assigned_again_without_its_commits() {
     let member = join(&broker.main_node(), "t", &told).await;
     append(&broker, "t", 0, "old");
     settle().await;
-    member.commit(0, 1);
+    commit(&member, &told, 0, 1).await;
+    assert_eq!(broker.committed("g", "t", 0), Some(1));
     broker.faults().recreate_topic("t").unwrap();
     append(&broker, "t", 0, "new");
     settle().await;
@@ -252,7 +323,7 @@ async fn a_static_member_keeps_its_partitions_over_a_restart() {
     let _other = join(&broker.main_node(), "t", &other).await;
     settle().await;
     other.take();
-    first.leave(Duration::from_secs(1)).await;
+    first.leave(Duration::from_secs(1)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(other.take().is_empty());
     let second = transport
@@ -263,7 +334,7 @@ async fn a_static_member_keeps_its_partitions_over_a_restart() {
     assert_eq!(again.take(), ["assigned [(0, 0)]", "idle"]);
     assert!(other.take().is_empty());
 
-    second.leave(Duration::from_secs(1)).await;
+    second.leave(Duration::from_secs(1)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(7)).await;
     assert_eq!(
         other.take(),

@@ -9,6 +9,7 @@ mod nodes;
 mod producing;
 mod whole;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::transport::memory::{MemoryBroker, MemoryNode, MemoryRecord};
 use crate::transport::sealed::Open;
 use crate::transport::{
     Assigned, Delivery, DeliverySink, Duplicates, GroupOptions, GroupSink, Incoming, Listener,
-    ListenerSink, Membership, Producer, Record, Release, Transport, TransportError, Work,
+    ListenerSink, Membership, Producer, Progress, Record, Transport, TransportError, Work,
 };
 use crate::util::sync::lock;
 
@@ -24,21 +25,13 @@ use crate::util::sync::lock;
 #[derive(Default)]
 pub(super) struct Told {
     lines: Mutex<Vec<String>>,
-    releases: Mutex<Vec<Release>>,
-    keeps_releases: bool,
+    /// What is to be committed, by partition.
+    done: Mutex<BTreeMap<u32, Progress>>,
 }
 
 impl Told {
     fn new() -> Arc<Self> {
         Arc::default()
-    }
-
-    /// One that answers no revocation by itself.
-    fn keeping_releases() -> Arc<Self> {
-        Arc::new(Self {
-            keeps_releases: true,
-            ..Self::default()
-        })
     }
 
     fn write(&self, line: String) {
@@ -50,9 +43,14 @@ impl Told {
         std::mem::take(&mut lock(&self.lines))
     }
 
-    fn release(&self) {
-        let releases = std::mem::take(&mut *lock(&self.releases));
-        drop(releases);
+    /// This is to be committed from now on, when the sink is asked or its partition is revoked.
+    fn done(&self, partition: u32, next: i64, note: Option<&str>) {
+        let progress = Progress {
+            partition,
+            next,
+            note: note.map(str::to_owned),
+        };
+        lock(&self.done).insert(partition, progress);
     }
 
     fn note_record(&self, record: &Incoming<'_>) {
@@ -91,13 +89,28 @@ impl GroupSink for Told {
         let ends = |new: &Assigned| (new.partition, new.end.unwrap());
         let ends: Vec<_> = partitions.iter().map(ends).collect();
         self.write(format!("assigned {ends:?}"));
+        for new in partitions {
+            let committed = new.committed.as_ref();
+            if let Some(note) = committed.and_then(|committed| committed.note.as_ref()) {
+                self.write(format!("note of {}: {note:?}", new.partition));
+            }
+        }
     }
 
-    fn revoked(&self, partitions: &[u32], release: Release) {
+    fn revoked(&self, partitions: &[u32]) -> Vec<Progress> {
         self.write(format!("revoked {partitions:?}"));
-        if self.keeps_releases {
-            lock(&self.releases).push(release);
-        }
+        let done = &mut *lock(&self.done);
+        let last = partitions.iter();
+        last.filter_map(|partition| done.remove(partition))
+            .collect()
+    }
+
+    fn not_handed_over(&self, partitions: &[u32]) {
+        self.write(format!("not handed over {partitions:?}"));
+    }
+
+    fn progress(&self) -> Vec<Progress> {
+        lock(&self.done).values().cloned().collect()
     }
 
     fn lost(&self, partitions: &[u32]) {
@@ -184,13 +197,19 @@ fn options(topic: &str) -> GroupOptions {
         group: "g".to_owned(),
         topic: topic.to_owned(),
         instance: None,
-        revoke_patience: Duration::from_secs(30),
     }
 }
 
 async fn join(node: &MemoryNode, topic: &str, sink: &Arc<Told>) -> Arc<dyn Membership> {
     let sink = Arc::clone(sink) as _;
     transport(node).join(options(topic), sink).await.unwrap()
+}
+
+/// Commits this, as soon as it may.
+async fn commit(member: &Arc<dyn Membership>, told: &Told, partition: u32, next: i64) {
+    told.done(partition, next, None);
+    member.progressed();
+    tokio::time::sleep(Duration::from_millis(201)).await;
 }
 
 fn alive() -> usize {

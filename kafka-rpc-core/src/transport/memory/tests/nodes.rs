@@ -14,9 +14,9 @@ async fn after_a_crash_another_member_takes_over_when_the_session_ends() {
         append(&broker, "t", 0, value);
     }
     settle().await;
-    member.commit(0, 1);
+    commit(&member, &one, 0, 1).await;
     node.crash();
-    member.commit(0, 2);
+    commit(&member, &one, 0, 2).await;
     one.take();
     let _second = join(&broker.main_node(), "t", &two).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -30,16 +30,17 @@ async fn after_a_crash_another_member_takes_over_when_the_session_ends() {
 async fn a_crash_loses_commits_that_were_held() {
     let broker = broker("t", 1);
     let node = broker.node("one");
-    let member = join(&node, "t", &Told::new()).await;
+    let told = Told::new();
+    let member = join(&node, "t", &told).await;
     append(&broker, "t", 0, "a");
     settle().await;
     node.hold_commits();
-    member.commit(0, 1);
+    commit(&member, &told, 0, 1).await;
     assert_eq!(broker.committed("g", "t", 0), None);
     node.release_commits();
     assert_eq!(broker.committed("g", "t", 0), Some(1));
     node.hold_commits();
-    member.commit(0, 2);
+    commit(&member, &told, 0, 2).await;
     node.crash();
     node.release_commits();
     assert_eq!(broker.committed("g", "t", 0), Some(1));
@@ -79,7 +80,8 @@ async fn a_frozen_process_goes_on_where_it_was() {
     node.freeze();
     append(&broker, "t", 0, "a");
     produce(&producer, "t", "b", 1).unwrap();
-    member.commit(0, 1);
+    joined.done(0, 1, None);
+    member.progressed();
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(joined.take().is_empty());
     assert!(listened.take().is_empty());
@@ -105,7 +107,8 @@ async fn a_zombie_learns_that_it_was_expelled_and_joins_again() {
     one.take();
     two.take();
     node.freeze();
-    member.commit(0, 99);
+    one.done(0, 99, None);
+    member.progressed();
     tokio::time::sleep(Duration::from_secs(7)).await;
     assert_eq!(two.take(), ["assigned [(0, 0)]", "idle"]);
     node.thaw();
@@ -141,19 +144,19 @@ async fn a_member_that_is_cut_off_notices_that_its_session_has_ended() {
 #[tokio::test(start_paused = true)]
 async fn a_revocation_of_a_member_that_is_cut_off_waits_for_it() {
     let broker = broker("t", 2);
-    let (one, two) = (Told::keeping_releases(), Told::new());
+    let (one, two) = (Told::new(), Told::new());
     let node = broker.node("one");
     let _first = join(&node, "t", &one).await;
     settle().await;
-    let _second = join(&broker.main_node(), "t", &two).await;
-    settle().await;
-    one.take();
     node.cut_off(None);
-    one.release();
+    let _second = join(&broker.main_node(), "t", &two).await;
+    one.take();
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(two.take().is_empty(), "the broker can't have heard it");
+    assert_eq!(one.take(), ["trouble Unavailable"]);
+    assert!(two.take().is_empty(), "it can't have heard of it");
     node.heal();
     settle().await;
+    assert_eq!(one.take(), ["revoked [1]", "idle"]);
     assert_eq!(two.take(), ["assigned [(1, 0)]", "idle"]);
 }
 

@@ -1,5 +1,7 @@
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+
 use crate::transport::kafka::consumer::group::*;
-use crate::transport::kafka::consumer::poller::ROUND;
 use crate::transport::kafka::tests::{Bed, SOON, append, recorder};
 
 /// Without the batch queue everything works as well, only slower: nothing else would tell.
@@ -16,20 +18,29 @@ fn records_of_assigned_partitions_come_many_at_a_time() {
         group: format!("{topic}-group"),
         topic,
         instance: None,
-        revoke_patience: SOON,
     };
     let (sink, _heard) = recorder();
-    let shared = Arc::new(Shared::new(&bed.kafka.0, options, sink));
+    let shared = Arc::new(Shared::new(&bed.kafka.0, options, Arc::clone(&sink) as _));
     let mut poller = subscribe(&bed.kafka.0, &shared).expect("a member");
-    let until = Instant::now() + SOON;
-    let arrived = |poller: &Poller| {
-        let arrivals = poller.consumer.arrivals();
-        arrivals.batched + arrivals.single
-    };
-    while arrived(&poller) < count as u64 {
-        assert!(Instant::now() < until, "{:?}", poller.consumer.arrivals());
-        poller.poll(&shared, ROUND);
-    }
+    let (all_read, waits) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let shared = &shared;
+        // If they don't all come, it leaves.
+        scope.spawn(move || {
+            if waits.recv_timeout(SOON) == Err(RecvTimeoutError::Timeout) {
+                shared.leave(Duration::ZERO);
+            }
+        });
+        for _ in 0..count {
+            sink.work(mpsc::channel().1);
+            assert!(
+                poller.next(shared).is_some(),
+                "{:?}",
+                poller.consumer.arrivals()
+            );
+        }
+        drop(all_read);
+    });
     let all_batched = ffi::Arrivals {
         batched: count as u64,
         single: 0,

@@ -2,8 +2,10 @@
 //! under way. These tests say little by themselves: run them with an address sanitizer, as
 //! CONTRIBUTING.md says.
 
+mod requests;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
 use std::time::Instant;
 
@@ -12,12 +14,13 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 
-use crate::transport::kafka::ffi::{Alerted, Consumer, Forwarder, Polled, Producer};
+use crate::transport::kafka::ffi::{Alerted, Committer, Consumer, Polled, Producer};
 use crate::transport::kafka::tests::{Bed, SOON};
-use crate::util::sync::lock;
 
 /// As many partitions as a consumer of these tests reads.
 const PARTITIONS: i32 = 3;
+
+const GROUP: &str = "a-group";
 
 /// Counts alerts, and takes long enough over each that drops meet it.
 #[derive(Default)]
@@ -30,11 +33,10 @@ impl Alerted for Alerts {
     }
 }
 
-/// The context of both kinds of client. As a member's does, it forwards what is assigned.
+/// The context of both kinds of client. As a member's does, it commits what is revoked.
 #[derive(Default)]
 struct Context {
-    topic: String,
-    forwarder: Mutex<Option<Forwarder>>,
+    committer: OnceLock<Committer>,
     reported: AtomicU64,
 }
 
@@ -42,10 +44,12 @@ impl ClientContext for Context {}
 
 impl ConsumerContext for Context {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let (Rebalance::Assign(list), Some(forwarder)) = (rebalance, &*lock(&self.forwarder)) {
-            for one in list.elements() {
-                forwarder.forward_partition(consumer, &self.topic, one.partition());
-            }
+        if let (Rebalance::Revoke(list), Some(committer)) = (rebalance, self.committer.get()) {
+            let mut offsets = (*list).clone();
+            offsets
+                .set_all_offsets(Offset::Offset(1))
+                .expect("an offset");
+            committer.with(consumer, |commits| drop(commits.begin(&offsets)));
         }
     }
 }
@@ -74,24 +78,17 @@ impl World {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", self.bed.kafka.0.brokers())
-            .set("group.id", "a-group")
+            .set("group.id", GROUP)
             .set("auto.offset.reset", "earliest")
             .set("enable.auto.commit", "false")
             .set("linger.ms", "0");
         config
     }
 
-    fn context(&self) -> Context {
-        Context {
-            topic: self.topic.clone(),
-            ..Context::default()
-        }
-    }
-
     fn producer(&self) -> (Producer<Context>, Arc<Alerts>) {
         let client: BaseProducer<Context> = self
             .config()
-            .create_with_context(self.context())
+            .create_with_context(Context::default())
             .expect("a producer");
         let alerts = Arc::new(Alerts::default());
         let producer = Producer::new(client, Arc::clone(&alerts) as _).expect("a queue");
@@ -100,7 +97,7 @@ impl World {
 
     fn client(&self) -> BaseConsumer<Context> {
         self.config()
-            .create_with_context(self.context())
+            .create_with_context(Context::default())
             .expect("a consumer")
     }
 
@@ -111,20 +108,39 @@ impl World {
         consumer.alert(Arc::clone(&alerts) as _);
         let client = consumer.client();
         if joins {
-            *lock(&client.context().forwarder) = Some(consumer.forwarder());
+            assert!(client.context().committer.set(consumer.committer()).is_ok());
             client.subscribe(&[&self.topic]).expect("subscribed");
         } else {
-            let mut list = TopicPartitionList::new();
-            for partition in 0..PARTITIONS {
-                list.add_partition_offset(&self.topic, partition, Offset::Beginning)
-                    .expect("an offset");
-            }
-            client.assign(&list).expect("assigned");
+            client
+                .assign(&self.partitions(Offset::Beginning))
+                .expect("assigned");
             for partition in 0..PARTITIONS {
                 consumer.forward_partition(&self.topic, partition);
             }
         }
         (consumer, alerts)
+    }
+
+    /// All partitions, at this offset.
+    fn partitions(&self, offset: Offset) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for partition in 0..PARTITIONS {
+            list.add_partition_offset(&self.topic, partition, offset)
+                .expect("an offset");
+        }
+        list
+    }
+
+    /// Has a commit and questions of both kinds under way.
+    fn ask(&self, consumer: &Consumer<Context>, number: usize) {
+        let offsets = self.partitions(Offset::Offset(1));
+        let begun = consumer
+            .committer()
+            .with(consumer.client(), |commits| commits.begin(&offsets));
+        begun.expect("its own").expect("begun");
+        let positions = consumer.positions();
+        positions.ask_committed(GROUP, &offsets, number);
+        positions.ask_ends(&self.partitions(Offset::End), number);
     }
 
     fn produce(&self, producer: &Producer<Context>, count: usize) {
@@ -180,11 +196,12 @@ fn everything_that_is_given_out_may_be_dropped_in_any_order() {
         // Some records are taken, some wait in the queue, others are on their way.
         read(&mut consumer);
         world.produce(&producer, 30);
-        let forwarder = consumer.forwarder();
+        let committer = consumer.committer();
+        world.ask(&consumer, 1);
         let mut things: Vec<Option<Box<dyn std::any::Any>>> = vec![
             Some(Box::new(producer)),
             Some(Box::new(consumer)),
-            Some(Box::new(forwarder)),
+            Some(Box::new(committer)),
             Some(Box::new((reports, alerts))),
         ];
         for index in order {
@@ -203,6 +220,7 @@ fn a_consumer_may_be_dropped_while_records_come_and_alert() {
         for _ in 0..=round {
             read(&mut consumer);
         }
+        world.ask(&consumer, round);
         let start = Barrier::new(2);
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -222,57 +240,15 @@ fn a_consumer_may_be_dropped_while_records_come_and_alert() {
 }
 
 #[test]
-fn a_member_may_be_dropped_with_records_taken_and_its_forwarder_in_use() {
+fn a_member_may_be_dropped_with_records_taken_and_its_committer_in_use() {
     let world = World::new();
     let (producer, _) = world.producer();
     world.produce(&producer, 60);
     let (mut consumer, _) = world.consumer(true);
     read(&mut consumer);
-    assert_eq!(consumer.arrivals().single, 0, "the context forwards");
+    world.ask(&consumer, 1);
     // Closing it revokes its partitions, which runs the context once more.
     drop(consumer);
-}
-
-#[test]
-fn a_forwarder_works_for_its_own_consumer_only() {
-    let world = World::new();
-    let (producer, _) = world.producer();
-    world.produce(&producer, 3);
-    let (first, _) = world.consumer(false);
-    let stale = first.forwarder();
-    let (mut second, _) = world.consumer(false);
-    let partitions = 0..PARTITIONS;
-    for partition in partitions.clone() {
-        stale.forward_partition(second.client(), &world.topic, partition);
-    }
-    read(&mut second);
-    drop(first);
-    for partition in partitions {
-        stale.forward_partition(second.client(), &world.topic, partition);
-    }
-    read(&mut second);
-    assert_eq!(second.arrivals().batched, 2, "they come where they did");
-}
-
-#[test]
-fn a_forwarder_may_be_used_while_its_consumer_is_dropped_elsewhere() {
-    let world = World::new();
-    let other = world.client();
-    for _ in 0..20 {
-        let (consumer, _) = world.consumer(false);
-        let forwarder = consumer.forwarder();
-        let start = Barrier::new(2);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                start.wait();
-                for partition in (0..PARTITIONS).cycle().take(1_000) {
-                    forwarder.forward_partition(&other, &world.topic, partition);
-                }
-            });
-            start.wait();
-            drop(consumer);
-        });
-    }
 }
 
 #[test]
@@ -337,7 +313,7 @@ fn a_consumer_without_a_group_has_no_queue() {
     let world = World::new();
     let client: BaseConsumer<Context> = ClientConfig::new()
         .set("bootstrap.servers", world.bed.kafka.0.brokers())
-        .create_with_context(world.context())
+        .create_with_context(Context::default())
         .expect("a client");
     let error = Consumer::new(client, &world.topic).err().expect("no queue");
     assert!(error.to_string().contains("group.id"), "{error}");
