@@ -27,5 +27,8 @@ pub const MAX_MESSAGE_BYTES: usize = 4096;
 /// The id of a server; a longer one is cut as it is written.
 pub const MAX_SERVER_BYTES: usize = 256;
 
+/// The method of a command that asks for nothing but the server's clock. No service has it.
+pub const CLOCK_METHOD: &str = "?clock";
+
 /// A call's time budget, in milliseconds; a server reads a larger one as this.
 pub const MAX_BUDGET_MS: u32 = 3_600_000;

@@ -90,7 +90,7 @@ impl Stage {
                 Poll::Ready(ended.map(|response| Answered {
                     response,
                     attached: &sent.attached,
-                    method: sent.method,
+                    method: sent.method(),
                     id,
                     started: sent.started,
                     timing: sent.timing.as_deref(),
@@ -113,7 +113,7 @@ impl Stage {
 
     /// Makes the one request of a call and sends it, through the layers if there are any.
     fn start(draft: Draft, id: CallId, context: &mut Context<'_>) -> Result<Self, RpcError> {
-        let mut prepared = draft.prepare(id)?;
+        let prepared = draft.prepare(id)?;
         if let Some(outermost) = prepared.attached.connection.layers.outermost() {
             return Ok(Self::Layered(LayeredCall::new(&*outermost, prepared)));
         }
@@ -122,8 +122,13 @@ impl Stage {
             now: prepared.started,
             timing: prepared.timing,
         };
-        let request = &mut prepared.request;
-        submit(prepared.attached, request, attempt, context.waker()).map(Self::Sent)
+        submit(
+            prepared.attached,
+            prepared.request,
+            attempt,
+            context.waker(),
+        )
+        .map(Self::Sent)
     }
 }
 

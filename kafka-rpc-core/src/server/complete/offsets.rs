@@ -1,7 +1,6 @@
 //! The partitions that a member owns, from assignment to release.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
@@ -31,7 +30,6 @@ struct Owned {
     generation: u64,
     /// The end offset at assignment.
     end: Option<i64>,
-    since: Instant,
     tracker: CommitTracker,
     /// How many of the tracker's pending offsets won't be done by this member.
     left: usize,
@@ -45,8 +43,6 @@ struct Owned {
 pub(crate) struct Offsets {
     owned: HashMap<u32, Owned>,
     generations: u64,
-    /// The end offsets when the server was started, and when they were asked for.
-    ends_at_start: HashMap<u32, (i64, Instant)>,
 }
 
 /// What follows from a record's being done.
@@ -59,23 +55,14 @@ pub(crate) struct Settled {
 }
 
 impl Offsets {
-    /// What was appended after these end offsets, asked for at `now`, was appended after `now`.
-    pub(crate) fn start(&mut self, ends: &[Option<i64>], now: Instant) {
-        let ends = (0..).zip(ends);
-        self.ends_at_start = ends
-            .filter_map(|(partition, end)| Some((partition, ((*end)?, now))))
-            .collect();
-    }
-
     /// A partition is owned from now on.
-    pub(crate) fn assign(&mut self, assigned: Assigned, now: Instant) {
+    pub(crate) fn assign(&mut self, assigned: Assigned) {
         let generation = self.next_generation();
         self.owned.insert(
             assigned.partition,
             Owned {
                 generation,
                 end: assigned.end,
-                since: now,
                 tracker: CommitTracker::default(),
                 left: 0,
                 releases: Vec::new(),
@@ -92,7 +79,6 @@ impl Offsets {
             self.generations += 1;
             owned.generation = self.generations;
             owned.end = None;
-            self.ends_at_start.remove(&partition);
             owned.left = 0;
             owned.tracker = CommitTracker::default();
             owned.tracker.read(offset);
@@ -103,25 +89,6 @@ impl Offsets {
             offset,
             reply_ms,
         })
-    }
-
-    /// How long a record can have been in the log, at most, given when the member last had nothing
-    /// to read; `None` where nothing is known, as for a backlog.
-    pub(crate) fn lag(
-        &self,
-        record: RecordRef,
-        idle: Option<Instant>,
-        now: Instant,
-    ) -> Option<Duration> {
-        let since = if self.is_first_delivery(record) {
-            let owned = self.owned.get(&record.partition)?;
-            idle.map_or(owned.since, |idle| idle.max(owned.since))
-        } else {
-            // It waited for an owner, but not longer than this server has been there.
-            let (end, started) = self.ends_at_start.get(&record.partition)?;
-            (record.offset >= *end).then_some(*started)?
-        };
-        Some(now.saturating_duration_since(since))
     }
 
     /// Whether the record was certainly never handed to an earlier owner.
@@ -217,8 +184,8 @@ mod tests {
 
     use super::*;
 
-    fn assign(offsets: &mut Offsets, end: Option<i64>, now: Instant) {
-        offsets.assign(Assigned { partition: 0, end }, now);
+    fn assign(offsets: &mut Offsets, end: Option<i64>) {
+        offsets.assign(Assigned { partition: 0, end });
     }
 
     fn hold() -> (RevocationGuard, Arc<AtomicBool>) {
@@ -230,13 +197,12 @@ mod tests {
 
     #[test]
     fn a_record_of_an_earlier_assignment_touches_nothing() {
-        let now = Instant::now();
         let mut offsets = Offsets::default();
-        assign(&mut offsets, Some(0), now);
+        assign(&mut offsets, Some(0));
         let stale = offsets.read(0, 5, 0).unwrap();
         offsets.remove(0);
         assert!(offsets.read(0, 6, 0).is_none(), "it isn't owned");
-        assign(&mut offsets, Some(0), now);
+        assign(&mut offsets, Some(0));
         let current = offsets.read(0, 5, 0).unwrap();
         assert_eq!(offsets.settle(stale).commit, None);
         assert_eq!(offsets.settle(current).commit, Some(6));
@@ -245,7 +211,7 @@ mod tests {
     #[test]
     fn a_revoked_partition_is_held_until_everything_is_settled_or_left() {
         let mut offsets = Offsets::default();
-        assign(&mut offsets, Some(0), Instant::now());
+        assign(&mut offsets, Some(0));
         let waiting = offsets.read(0, 1, 0).unwrap();
         let running = offsets.read(0, 2, 0).unwrap();
         offsets.leave(waiting);
@@ -264,7 +230,7 @@ mod tests {
     #[test]
     fn a_partition_that_is_taken_away_while_it_is_drained_is_let_go_once_for_both() {
         let mut offsets = Offsets::default();
-        assign(&mut offsets, Some(0), Instant::now());
+        assign(&mut offsets, Some(0));
         let running = offsets.read(0, 1, 0).unwrap();
         let (drain, drained) = hold();
         let (revocation, released) = hold();
@@ -282,7 +248,7 @@ mod tests {
     #[test]
     fn a_revoked_partition_with_nothing_to_do_is_let_go_at_once() {
         let mut offsets = Offsets::default();
-        assign(&mut offsets, None, Instant::now());
+        assign(&mut offsets, None);
         let (hold, released) = hold();
         assert_eq!(offsets.revoke(0, &hold), None);
         drop(hold);
@@ -290,51 +256,22 @@ mod tests {
     }
 
     #[test]
-    fn only_what_came_after_the_assignment_is_first_delivery_and_has_a_lag() {
-        let now = Instant::now();
-        let later = now + Duration::from_secs(9);
+    fn only_what_came_after_the_assignment_is_first_delivery() {
         let mut offsets = Offsets::default();
-        assign(&mut offsets, Some(10), now);
+        assign(&mut offsets, Some(10));
         let backlog = offsets.read(0, 9, 0).unwrap();
         let fresh = offsets.read(0, 10, 0).unwrap();
-        let idle = Some(now + Duration::from_secs(4));
         assert!(!offsets.is_first_delivery(backlog) && offsets.is_first_delivery(fresh));
-        assert_eq!(offsets.lag(backlog, idle, later), None);
-        assert_eq!(
-            offsets.lag(fresh, idle, later),
-            Some(Duration::from_secs(5))
-        );
-        assert_eq!(
-            offsets.lag(fresh, None, later),
-            Some(Duration::from_secs(9))
-        );
 
-        assign(&mut offsets, None, now);
+        assign(&mut offsets, None);
         let unknown = offsets.read(0, 11, 0).unwrap();
         assert!(!offsets.is_first_delivery(unknown), "the end is unknown");
     }
 
     #[test]
-    fn what_waited_for_an_assignment_waited_no_longer_than_the_server_is_there() {
-        let start = Instant::now();
-        let now = start + Duration::from_secs(3);
-        let mut offsets = Offsets::default();
-        offsets.start(&[Some(5), None], start);
-        assign(&mut offsets, Some(10), now);
-        let older = offsets.read(0, 4, 0).unwrap();
-        let waited = offsets.read(0, 5, 0).unwrap();
-        assert!(!offsets.is_first_delivery(waited));
-        assert_eq!(offsets.lag(older, None, now), None);
-        assert_eq!(offsets.lag(waited, None, now), Some(Duration::from_secs(3)));
-        // The same numbers in a topic that was made anew say nothing.
-        let anew = offsets.read(0, 5, 0).unwrap();
-        assert_eq!(offsets.lag(anew, None, now), None);
-    }
-
-    #[test]
     fn a_topic_that_was_made_anew_starts_over() {
         let mut offsets = Offsets::default();
-        assign(&mut offsets, Some(0), Instant::now());
+        assign(&mut offsets, Some(0));
         let old = offsets.read(0, 7, 0).unwrap();
         let new = offsets.read(0, 0, 0).unwrap();
         assert!(!offsets.is_first_delivery(new));

@@ -21,8 +21,6 @@ pub(crate) struct Origin {
     pub(crate) method: usize,
     pub(crate) reply_to: Option<Address>,
     pub(crate) read_at: Instant,
-    /// The same by the wall clock, in microseconds since the Unix epoch.
-    pub(crate) read_at_us: i64,
     /// It was certainly never handed to an earlier owner.
     pub(crate) first_delivery: bool,
 }

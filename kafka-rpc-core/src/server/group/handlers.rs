@@ -50,7 +50,7 @@ impl Transition<'_> {
             start.mode = self.stop_at_deadline(&start.context);
             self.actions.starts.push(start);
         }
-        self.read_on(now);
+        self.read_on();
     }
 
     /// Starts a command that needn't wait.
@@ -77,7 +77,7 @@ impl Transition<'_> {
     }
 
     /// Lets a member read on that was too full, if there is room again.
-    pub(super) fn read_on(&mut self, now: Instant) {
+    pub(super) fn read_on(&mut self) {
         let state = &mut *self.state;
         if !state.flow.is_full() {
             return;
@@ -87,7 +87,7 @@ impl Transition<'_> {
             && state.flow.queued_bytes() <= half.bytes
             && !self.env.backlog.exceeds(half.commands, half.bytes)
         {
-            state.flow.resume(now);
+            state.flow.resume();
             self.actions.flow = true;
         }
     }
@@ -138,7 +138,7 @@ impl Member {
                 Mode::Task(_) => micros(end.started_at.saturating_duration_since(origin.read_at)),
             },
             handler_us: micros(took),
-            read_at_us: u64::try_from(origin.read_at_us).ok(),
+            ..env.shared.times(origin.read_at)
         };
         let completion = completion(env, &mut run, end.ended, times);
         let reply = match &completion {

@@ -16,13 +16,12 @@ use crate::util::sync::Mutex;
 
 impl Member {
     pub(super) fn assigned(self: &Arc<Self>, partitions: &[Assigned]) {
-        let now = self.env.shared.clock.now();
         self.transition(|transition| {
             for assigned in partitions {
                 // It may still be owned, if the transport tells a loss late or not at all.
                 transition.discard(&[assigned.partition]);
                 transition.abandon(&[assigned.partition]);
-                transition.state.offsets.assign(*assigned, now);
+                transition.state.offsets.assign(*assigned);
             }
             let numbers = partitions.iter().map(|assigned| assigned.partition);
             let event = Event::Assigned(numbers.collect());

@@ -4,8 +4,8 @@ use super::actions::Actions;
 use super::env::Env;
 use super::flow::Flow;
 use super::timers::Timers;
-use crate::server::admit::age::Ages;
 use crate::server::admit::block_pool::BlockPool;
+use crate::server::admit::clock_answers::ClockAnswers;
 use crate::server::admit::pending_lookup::PendingLookup;
 use crate::server::calls::CallKey;
 use crate::server::calls::cancel::EarlyCancels;
@@ -31,7 +31,7 @@ pub(crate) struct State {
     pub(crate) ended: Box<dyn Duplicates>,
     pub(crate) early_cancels: EarlyCancels,
     pub(crate) pending_lookup: PendingLookup,
-    pub(crate) ages: Ages,
+    pub(crate) clock_answers: ClockAnswers,
     pub(crate) timers: Timers,
     pub(crate) flow: Flow,
     pub(crate) blocks: BlockPool,
@@ -49,7 +49,7 @@ pub(crate) struct Throttles {
     pub(crate) forbidden: Throttle,
     pub(crate) full: Throttle,
     pub(crate) reply_backlog: Throttle,
-    pub(crate) skew: Throttle,
+    pub(crate) ahead: Throttle,
 }
 
 impl State {
@@ -62,7 +62,7 @@ impl State {
             ended,
             early_cancels: EarlyCancels::default(),
             pending_lookup: PendingLookup::default(),
-            ages: Ages::default(),
+            clock_answers: ClockAnswers::default(),
             timers: Timers::default(),
             flow: Flow::default(),
             blocks: BlockPool::default(),

@@ -48,7 +48,7 @@ pub(crate) enum Event {
     },
     Expired {
         call_id: CallId,
-        age_ms: u64,
+        age: Duration,
     },
     ExpiredInQueue {
         call_id: CallId,
@@ -57,9 +57,9 @@ pub(crate) enum Event {
     ReplyBacklog {
         suppressed: u64,
     },
-    Skew {
+    Ahead {
         client: [u8; 8],
-        offset_ms: i64,
+        by: Duration,
         suppressed: u64,
     },
 }
@@ -148,8 +148,8 @@ impl Event {
                     "the server is full; the builder's `queue_limit` and `concurrency` say when",
                 );
             }
-            Self::Expired { call_id, age_ms } => {
-                debug!(target: "kafka_rpc::server", group, topic, %call_id, age_ms, "expired");
+            Self::Expired { call_id, age } => {
+                debug!(target: "kafka_rpc::server", group, topic, %call_id, ?age, "expired");
             }
             Self::ExpiredInQueue { call_id, waited } => {
                 debug!(
@@ -164,17 +164,17 @@ impl Event {
                      nobody waits for them",
                 );
             }
-            Self::Skew {
+            Self::Ahead {
                 client,
-                offset_ms,
+                by,
                 suppressed,
             } => {
                 let client = u64::from_be_bytes(client);
                 warn!(
                     target: "kafka_rpc::server", group, topic, client = format_args!("{client:016x}"),
-                    offset_ms, suppressed,
-                    "a client's clock is off by more than 5 s; its calls are judged by the \
-                     estimated difference",
+                    ?by, suppressed,
+                    "a command is dated ahead of this server's clock, and was not run: its caller knows \
+                     nothing of this clock and couldn't be told; see that the clocks agree",
                 );
             }
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod clocks;
 mod lifecycle;
 mod logs;
 mod rebalances;
@@ -22,7 +23,9 @@ use crate::transport::Clock;
 use crate::transport::memory::{MemoryBroker, MemoryNode, MemoryRecord};
 use crate::transport::sealed::Open;
 use crate::util::sync::lock;
-use crate::wire::{self, CallId, Cancel, Command, Envelope, Reply, ReplyAddress, ReplyBody};
+use crate::wire::{
+    self, CallId, Cancel, Command, Envelope, Reply, ReplyAddress, ReplyBody, Sent, StageTimes,
+};
 use crate::{Code, Descriptor, Dispatch, Method, Outcome, Service};
 
 const COMMANDS: &str = "Desk.commands";
@@ -246,6 +249,7 @@ impl Rig {
             idempotency_key: None,
             attempt: 1,
             fingerprint: None,
+            sent: None,
         }
     }
 

@@ -58,35 +58,6 @@ pub(in crate::transport::kafka) fn partitions(
     })
 }
 
-pub(in crate::transport::kafka) fn ends(
-    settings: &Arc<Settings>,
-    topic: &str,
-    partitions: u32,
-    timeout: Duration,
-) -> BoxFuture<Vec<Option<i64>>> {
-    let (settings, topic) = (Arc::clone(settings), topic.to_owned());
-    let numbers: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX)).collect();
-    let asked = numbers.clone();
-    let found = blocking::start("kafka-rpc-metadata", move |reply: Reply<_>| {
-        match Lookup::open(&settings) {
-            Err(error) => drop(reply.send(Err(error))),
-            Ok(lookup) => {
-                let found = end_offsets(&lookup.client, &topic, &asked, timeout);
-                let doing = format!("the offsets of {topic} can't be read");
-                // Before the client is torn down, which takes its time.
-                drop(reply.send(found.map_err(|error| errors::from_kafka(&doing, &error))));
-            }
-        }
-    });
-    Box::pin(async move {
-        let found = found.await.unwrap_or_default();
-        numbers
-            .iter()
-            .map(|number| found.get(number).copied())
-            .collect()
-    })
-}
-
 /// The end offsets of these partitions, as far as they can be read in time, in one request.
 pub(in crate::transport::kafka) fn end_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,

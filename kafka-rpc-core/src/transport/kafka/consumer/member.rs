@@ -33,8 +33,6 @@ pub(in crate::transport::kafka) struct Shared {
     pub(super) assigned: Mutex<BTreeSet<i32>, GROUP_ASSIGNED>,
     /// The group has assigned partitions of another topic.
     pub(super) misassigned: AtomicBool,
-    /// There was a rebalance since the poller last looked.
-    pub(super) rebalanced: AtomicBool,
     /// No records are wanted. Librdkafka isn't told: it drops an order to pause or to resume that
     /// another one overtakes, and every rebalance gives some. It reads on until its queue is full,
     /// and what is in there waits.
@@ -59,7 +57,6 @@ impl Shared {
             offsets: Mutex::default(),
             assigned: Mutex::default(),
             misassigned: AtomicBool::new(false),
-            rebalanced: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             leave_by: Mutex::default(),
             leaving: Latch::default(),

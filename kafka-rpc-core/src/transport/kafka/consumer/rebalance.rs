@@ -176,7 +176,6 @@ impl ConsumerContext for Context {
                 self.revoked(consumer, list);
             }
         }
-        self.0.rebalanced.store(true, Ordering::Release);
     }
 }
 

@@ -21,6 +21,7 @@ mod poll_wakeup;
 mod producer;
 mod queue;
 mod scheduling;
+mod suspended;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -43,6 +44,7 @@ pub(super) use delivery_event::{Failure, Report};
 pub(super) use producer::Producer;
 pub(super) use queue::Alerted;
 pub(super) use scheduling::with_batch_scheduling;
+pub(super) use suspended::suspended;
 pub(super) use version::warn_if_untested;
 
 /// Whether a record whose delivery ended with an error is certainly not in the log.

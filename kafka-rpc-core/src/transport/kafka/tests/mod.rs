@@ -153,7 +153,7 @@ enum Event {
     Assigned(Vec<Assigned>),
     Revoked(Vec<u32>, Option<Release>),
     Lost(Vec<u32>),
-    Idle,
+    Flush,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -249,10 +249,8 @@ impl GroupSink for Recorder {
         None
     }
 
-    fn flush(&self) {}
-
-    fn idle(&self) {
-        self.tell(Event::Idle);
+    fn flush(&self) {
+        self.tell(Event::Flush);
     }
 
     fn trouble(&self, error: TransportError) {
@@ -270,7 +268,7 @@ impl Heard {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.0.recv_timeout(left) {
-                Ok(Event::Idle) if skipped.len() > 100 => {}
+                Ok(Event::Flush) if skipped.len() > 100 => {}
                 Ok(event) => {
                     skipped.push(format!("{event:?}"));
                     if let Some(picked) = pick(event) {
