@@ -30,6 +30,8 @@ pub(in crate::client) struct SentCall {
     /// What the command waits for; it isn't sent yet then, and has no entry.
     pub(super) probe: Option<Box<Self>>,
     pub(super) resent: bool,
+    /// An earlier attempt may have run, as far as its server knew.
+    unclear: bool,
     /// The entry is gone.
     pub(in crate::client) ended: bool,
 }
@@ -52,6 +54,7 @@ impl SentCall {
             timing,
             probe: None,
             resent: false,
+            unclear: false,
             ended: false,
         }
     }
@@ -62,6 +65,17 @@ impl SentCall {
 
     /// The answer, still encoded; or leaves the waker to be woken by the end.
     pub(in crate::client) fn poll(&mut self, waker: &Waker) -> Poll<Result<Response, RpcError>> {
+        let ended = ready!(self.poll_attempt(waker));
+        Poll::Ready(ended.map_err(|error| {
+            if self.unclear {
+                error.of_another_attempt()
+            } else {
+                error
+            }
+        }))
+    }
+
+    fn poll_attempt(&mut self, waker: &Waker) -> Poll<Result<Response, RpcError>> {
         if self.probe.is_some() {
             ready!(self.poll_probe(waker));
             let now = self.attached.connection.clock.now();
@@ -142,6 +156,7 @@ impl SentCall {
             return Poll::Ready(Err(refusal));
         }
         self.resent = true;
+        self.unclear = refusal.outcome() != Outcome::NotRun;
         self.ended = false;
         self.request.attempt = self.request.attempt.saturating_add(1);
         self.probe = probe::begin(self, now, waker);
