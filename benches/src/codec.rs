@@ -168,6 +168,7 @@ impl Timer {
             idempotency_key: None,
             attempt: 1,
             fingerprint: Some(u64::MAX),
+            sent: None,
         };
         let reply = Reply {
             call_id: command.call_id,

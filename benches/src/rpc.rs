@@ -9,8 +9,8 @@ use tokio::runtime::Builder;
 use crate::measure::{Figures, Outcome, Plan, Stopwatch};
 
 /// What the envelopes take beyond their data, with topics named as the benchmarks do.
-const COMMAND_OVERHEAD: usize = 90;
-const REPLY_OVERHEAD: usize = 64;
+const COMMAND_OVERHEAD: usize = 110;
+const REPLY_OVERHEAD: usize = 69;
 
 /// The contestant whose calls all ask for their metadata.
 pub(crate) const METADATA: &str = "rpc-metadata";
@@ -176,6 +176,8 @@ mod tests {
             .timeout(Duration::from_secs(30))
             .connect();
         let echo: EchoClient = client.wait().unwrap().attach().wait().unwrap();
+        // All commands but the first say when they were sent.
+        echo.echo(Vec::new()).wait().unwrap();
         for size in [64, 1024, 16_384] {
             echo.echo(vec![0; size]).wait().unwrap();
             let last = |topic: &str| {

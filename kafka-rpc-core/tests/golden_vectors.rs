@@ -8,7 +8,7 @@ use std::path::Path;
 
 use kafka_rpc_core::wire::{
     CallId, Cancel, Command, Envelope, Executor, HandOver, Note, PreflightError, Reply,
-    ReplyAddress, ReplyBody, Runs, StageTimes, decode, fingerprint, murmur2, partition_for,
+    ReplyAddress, ReplyBody, Runs, Sent, StageTimes, decode, fingerprint, murmur2, partition_for,
     preflight,
 };
 use kafka_rpc_core::{Code, Outcome};
@@ -121,6 +121,15 @@ fn commands() {
             idempotency_key: idempotency_key.as_deref(),
             attempt: vector.number("attempt"),
             fingerprint: vector.optional("fingerprint", |text| text.parse().unwrap()),
+            sent: vector.optional("sent", |text| {
+                let mut numbers = text.split(' ').map(|number| number.parse().unwrap());
+                let mut next = || numbers.next().unwrap();
+                Sent {
+                    at_ms: next(),
+                    error_ms: next(),
+                    clock: next(),
+                }
+            }),
         };
         let Envelope::Command(command) = envelope else {
             panic!("{} is no command", vector.name)
@@ -160,6 +169,7 @@ fn replies() {
                 queued_us: vector.number("queued_us"),
                 handler_us: vector.number("handler_us"),
                 read_at_us: vector.optional("read_at_us", |text| text.parse().unwrap()),
+                clock: vector.optional("clock", |text| text.parse().unwrap()),
             },
             attempt: vector.number("attempt"),
         };

@@ -6,7 +6,7 @@ use std::io::Cursor;
 
 use kafka_rpc_core::wire::{
     CallId, Cancel, Command, Envelope, HandOver, PreflightError, Reply, ReplyAddress, ReplyBody,
-    StageTimes, decode, preflight,
+    Sent, StageTimes, decode, preflight,
 };
 use kafka_rpc_core::{Code, Outcome};
 use proptest::collection::vec;
@@ -56,6 +56,7 @@ prop_compose! {
         keys in (option::of(bytes(40)), option::of(bytes(40))),
         attempt in 1..=u32::MAX,
         fingerprint in option::of(any::<u64>()),
+        sent in option::of((any::<u64>(), any::<u64>(), any::<u64>())),
     ) -> Vec<u8> {
         survives(Envelope::Command(Command {
             call_id: CallId::from_slice(&call_id).unwrap(),
@@ -71,6 +72,7 @@ prop_compose! {
             idempotency_key: keys.1.as_deref(),
             attempt,
             fingerprint,
+            sent: sent.map(|(at_ms, error_ms, clock)| Sent { at_ms, error_ms, clock }),
         }))
     }
 }
@@ -84,7 +86,7 @@ prop_compose! {
         outcome in 0..3_u64,
         texts in ("\\PC{0,60}", "\\PC{0,40}"),
         retry_after_ms in option::of(any::<u32>()),
-        times in (any::<u64>(), any::<u64>(), option::of(1..=u64::MAX)),
+        times in (any::<u64>(), any::<u64>(), option::of(1..=u64::MAX), option::of(1..=u64::MAX)),
         attempt in 1..=u32::MAX,
     ) -> Vec<u8> {
         survives(Envelope::Reply(Reply {
@@ -104,6 +106,7 @@ prop_compose! {
                 queued_us: times.0,
                 handler_us: times.1,
                 read_at_us: times.2,
+                clock: times.3,
             },
             attempt,
         }))

@@ -39,11 +39,14 @@ pub(crate) fn check(service: &mut Service, errors: &mut Errors) {
     }
     for method in service.methods() {
         let name = method.name.value();
-        if name.is_empty() || name.len() > MAX_METHOD_BYTES || name.chars().any(char::is_control) {
+        // A question mark begins what is asked of a server itself.
+        let reserved = name.starts_with('?') || name.chars().any(char::is_control);
+        if name.is_empty() || name.len() > MAX_METHOD_BYTES || reserved {
             errors.at(
                 &method.name,
                 format!(
-                    "a method's name has 1 to {MAX_METHOD_BYTES} bytes and no control characters"
+                    "a method's name has 1 to {MAX_METHOD_BYTES} bytes, no control characters, and no \
+                     `?` at its beginning"
                 ),
             );
         }

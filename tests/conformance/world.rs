@@ -136,6 +136,18 @@ impl World {
         key: Option<&[u8]>,
         value: &[u8],
     ) {
+        self.produce_dated(topic, partition, key, value, 0).await;
+    }
+
+    /// The same, with a timestamp that is so far ahead.
+    pub(crate) async fn produce_dated(
+        &self,
+        topic: &str,
+        partition: u32,
+        key: Option<&[u8]>,
+        value: &[u8],
+        ahead_ms: i64,
+    ) {
         let (sender, mut deliveries) = mpsc::unbounded_channel();
         let producer: Arc<dyn Producer> = self
             .transport
@@ -148,7 +160,7 @@ impl World {
             key,
             value,
             headers: &[],
-            timestamp_ms: self.transport.clock().wall_ms(),
+            timestamp_ms: self.transport.clock().wall_ms() + ahead_ms,
             urgent: true,
         };
         producer.produce(record, 0).expect("handed over");

@@ -157,6 +157,7 @@ fn pure_parts(counted: &mut Counted) {
         idempotency_key: None,
         attempt: 1,
         fingerprint: Some(1),
+        sent: None,
     };
     counted.operation("encode a command", || {
         let mut out = Vec::new();

@@ -105,6 +105,7 @@ fn command(rng: &mut Rng, results: &str, arguments: &[u8]) -> Vec<u8> {
         idempotency_key: None,
         attempt: 1,
         fingerprint: None,
+        sent: None,
     }
     .encode(&mut value);
     value

@@ -70,6 +70,12 @@ async fn a_killed_server_ends_its_call_at_the_deadline_and_the_next_one_serves()
     println!("the next server answered after {:?}", restarted.elapsed());
 }
 
+/// A number of the line that a client ends with.
+fn figure(line: &str, name: &str) -> usize {
+    let (_, rest) = line.split_once(&format!("{name}=")).unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
 /// Guarantee: clients that share a results partition get their own replies and no others, and drop
 /// the others' by their keys alone.
 #[test]
@@ -89,10 +95,7 @@ fn four_client_processes_share_a_results_partition() {
     let mut foreign = 0;
     for client in &mut clients {
         let line = client.wait_for_line("correct=", PATIENCE * 2);
-        let figure = |name: &str| -> usize {
-            let (_, rest) = line.split_once(&format!("{name}=")).unwrap();
-            rest.split(' ').next().unwrap().parse().unwrap()
-        };
+        let figure = |name| figure(&line, name);
         assert_eq!(figure("correct"), CALLS, "{line}");
         assert_eq!(figure("late") + figure("duplicate"), 0, "{line}");
         assert_eq!(figure("in_flight"), 0, "{line}");
@@ -209,4 +212,33 @@ async fn a_server_one_hour_ahead_keeps_to_the_budget() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_one_hour_behind_keeps_to_the_budget() {
     a_wrong_clock(-3600).await;
+}
+
+/// Guarantee: of a client whose wall clock is wrong no call is lost, not even of those that it makes at
+/// once before it has heard of a server.
+fn a_client_with_a_wrong_clock(shift: i64) {
+    const CALLS: usize = 200;
+    let Some(shared) = broker::shared() else {
+        return;
+    };
+    let topics = shared.topics();
+    let prefix = topics.name("");
+    let brokers = shared.bootstrap();
+    let _server = server(&mut worker(&["server", brokers, &prefix, "2"]));
+    let calls = CALLS.to_string();
+    let mut command = worker(&["client", brokers, &prefix, &calls]);
+    let mut wrong = Process::spawn(clock::shift(&mut command, shift)).unwrap();
+    let line = wrong.wait_for_line("correct=", PATIENCE * 2);
+    assert_eq!(figure(&line, "correct"), CALLS, "{line}");
+    assert!(figure(&line, "resent") > 0, "{line}");
+}
+
+#[test]
+fn a_client_half_a_minute_ahead_loses_no_call() {
+    a_client_with_a_wrong_clock(30);
+}
+
+#[test]
+fn a_client_fifty_minutes_behind_loses_no_call() {
+    a_client_with_a_wrong_clock(-3_000);
 }

@@ -44,8 +44,8 @@ def sized(first, raw):
 
 
 def array(*items):
-    assert len(items) < 16
-    return bytes([0x90 + len(items)]) + b"".join(items)
+    n = len(items)
+    return (bytes([0x90 + n]) if n < 16 else struct.pack(">BH", 0xDC, n)) + b"".join(items)
 
 
 def mapping(*pairs):
@@ -62,7 +62,7 @@ ADD = mapping(("a", uint(1)), ("b", uint(2)))
 
 def command(call_id=ID, service="Calculator", service_version=0, method="add", arguments=ADD,
             reply_to=("Calculator.results", 1), budget_ms=10_000, key=None, idempotency_key=None,
-            attempt=1, fingerprint=None):
+            attempt=1, fingerprint=None, sent=None):
     address = NIL if reply_to is None else array(text(reply_to[0]), uint(reply_to[1]))
     elements = [
         uint(1), uint(1), uint(0), binary(call_id), text(service), uint(service_version),
@@ -71,11 +71,14 @@ def command(call_id=ID, service="Calculator", service_version=0, method="add", a
         NIL if idempotency_key is None else binary(idempotency_key),
         uint(attempt), NIL if fingerprint is None else uint(fingerprint),
     ]
+    if sent is not None:
+        elements += [NIL, NIL, array(*map(uint, sent))]
     fields = dict(
         call_id=call_id.hex(), service=service, service_version=service_version, method=method,
         arguments=arguments.hex(), reply_to=shown(reply_to), budget_ms=budget_ms, key=hexed(key),
         idempotency_key=hexed(idempotency_key), attempt=attempt,
         fingerprint="nil" if fingerprint is None else fingerprint,
+        sent="nil" if sent is None else " ".join(map(str, sent)),
     )
     return elements, fields
 
@@ -99,8 +102,9 @@ def reply(call_id=ID, status=0, outcome=1, payload=None, message=None, retry_aft
         fields["message"] = message or ""
         fields["retry_after_ms"] = "nil" if retry_after_ms is None else retry_after_ms
     fields["server"] = server
-    fields["queued_us"], fields["handler_us"], read_at = (tuple(times) + (0, 0, 0))[:3]
+    fields["queued_us"], fields["handler_us"], read_at, clock = (tuple(times) + (0, 0, 0, 0))[:4]
     fields["read_at_us"] = read_at or "nil"
+    fields["clock"] = clock or "nil"
     fields["attempt"] = attempt
     return elements, fields
 
@@ -189,13 +193,22 @@ envelope("command", "command-integer-boundaries", command(
     service_version=127, reply_to=("r", 128), budget_ms=255, attempt=256, fingerprint=65_535))
 envelope("command", "command-integer-boundaries-above", command(
     service_version=65_536, reply_to=("r", 65_535), budget_ms=2**31, attempt=2**32 - 1, fingerprint=2**32))
+envelope("command", "command-sent", command(sent=(1_700_000_000_123, 2, 0x12345678)))
+envelope("command", "command-sent-large", command(fingerprint=1, sent=(2**64 - 1, 500, 1)))
 plain, fields = command()
 tolerated("command", "command-required-only", array(*plain[:10]), fields)
 tolerated("command", "command-optional-nil", array(*plain[:10], NIL, NIL, NIL, NIL), fields)
 tolerated("command", "command-reserved-set",
-          b"\xdc\x00\x10" + b"".join(plain + [uint(9), b"\xc3"]), fields)
+          array(*plain, uint(9), b"\xc3"), fields)
 tolerated("command", "command-unknown-trailing",
-          b"\xdc\x00\x13" + b"".join(plain + [NIL, NIL, mapping(("x", array())), b"\xc7\x02\x05ab", text("z")]), fields)
+          array(*plain, NIL, NIL, NIL, mapping(("x", array())), b"\xc7\x02\x05ab", text("z")), fields)
+made = command(sent=(5, 6, 7))
+tolerated("command", "command-sent-behind-reserved",
+          array(*replaced(made[0], _14=array(array()), _15=b"\xc2")), made[1])
+tolerated("command", "command-sent-more-numbers",
+          array(*replaced(made[0], _16=array(uint(5), uint(6), uint(7), uint(8)))), made[1])
+made = command(sent=(5, 6, 0))
+tolerated("command", "command-sent-fewer-numbers", array(*replaced(made[0], _16=array(uint(5), uint(6)))), made[1])
 tolerated("command", "command-long-formats",
           b"\xdd\x00\x00\x00\x0e" + b"".join(replaced(
               plain, _0=b"\xd3" + bytes(7) + b"\x01", _1=b"\xd0\x01", _2=b"\xcd\x00\x00",
@@ -210,6 +223,7 @@ envelope("reply", "reply-unit", reply(payload=NIL))
 envelope("reply", "reply-app-error", reply(status=100, payload=text("ByZero"), server="desk-2", attempt=2))
 envelope("reply", "reply-large-times", reply(payload=uint(0), times=(2**64 - 1, 2**32), server=""))
 envelope("reply", "reply-read-at", reply(payload=uint(3), times=(120, 45, 1_700_000_000_123_456)))
+envelope("reply", "reply-clock", reply(payload=uint(3), times=(120, 45, 1_700_000_000_123_456, 0x12345678)))
 for code, number, outcome, message in (
     ("Cancelled", 1, 2, "the caller gave up"),
     ("InvalidArgument", 3, 0, "argument b: expected i64"),
@@ -232,9 +246,9 @@ made = reply(status=2**40, outcome=17, message="from the future", code="Internal
 tolerated("reply", "reply-unknown-outcome", array(*made[0]), made[1])
 made = reply(payload=uint(3))
 tolerated("reply", "reply-required-only", array(*made[0][:7]), made[1], server="")
-made = reply(payload=uint(3), times=(5, 6, 7))
+made = reply(payload=uint(3), times=(5, 6, 7, 8))
 tolerated("reply", "reply-more-times",
-          array(*replaced(made[0], _10=array(uint(5), uint(6), uint(7), uint(8)))), made[1])
+          array(*replaced(made[0], _10=array(*map(uint, (5, 6, 7, 8, 9))))), made[1])
 made = reply(payload=uint(3), times=(5, 6, 0))
 tolerated("reply", "reply-read-at-zero", array(*made[0]), made[1])
 made = reply(payload=uint(3), times=(5,))
@@ -296,6 +310,8 @@ refused("refused-key-str", array(*replaced(plain, _10=text("A-1"))), BAD, ID, HE
 refused("refused-key-too-long", array(*replaced(plain, _10=binary(b"k" * 1025))), BAD, ID, HERE)
 refused("refused-attempt-0", array(*replaced(plain, _12=uint(0))), BAD, ID, HERE)
 refused("refused-fingerprint-negative", array(*replaced(plain, _13=b"\xd0\x80")), BAD, ID, HERE)
+refused("refused-sent-integer", array(*plain, NIL, NIL, uint(5)), BAD, ID, HERE)
+refused("refused-sent-negative", array(*plain, NIL, NIL, array(b"\xff")), BAD, ID, HERE)
 refused("refused-trailing-byte", array(*plain) + NIL, BAD, ID, HERE)
 refused("refused-truncated-in-attempt", array(*replaced(plain, _12=uint(300)))[:-2], BAD, ID, HERE)
 refused("refused-truncated-in-arguments", array(*plain)[:48], BAD, ID)
@@ -340,6 +356,49 @@ for name, raw, verdict in (
     ("str-not-utf8", b"\xa1\xff", "fine"),
 ):
     block("preflight", f"preflight-{name}", hex=raw.hex(), verdict=verdict)
+
+# ---- Deadlines ----------------------------------------------------------------------------------
+
+CLOCK, NOW = 0x12345678, 1_700_000_000_000
+
+
+def judged(name, age_ms, budget_ms=5_000, sent=None):
+    """A record whose timestamp is so old, and what `sent` says: age, error, clock."""
+    timestamp = 0 if age_ms is None else NOW - age_ms
+    at, error, known = (timestamp or NOW), 0, False
+    if sent is not None and sent[2] != 0 and sent[1] <= 500:
+        at, error, known = NOW - sent[0], sent[1], sent[2] == CLOCK
+    age, budget = NOW - at - error, min(budget_ms, 3_600_000)
+    if -age - 2 * error > 1_000:
+        verdict = "ahead"
+    elif age >= budget + (0 if known else 1_000):
+        verdict = "expired"
+    else:
+        left = budget - max(age, 0)
+        verdict = f"runs {left if left > 0 else budget + 1_000 - age}"
+    block("judged", name, now_ms=NOW, clock=CLOCK, timestamp_ms=timestamp, budget_ms=budget_ms,
+          sent="nil" if sent is None else f"{NOW - sent[0]} {sent[1]} {sent[2]}", verdict=verdict)
+
+
+judged("judged-fresh", 0)
+judged("judged-within-the-allowance", 5_400)
+judged("judged-at-the-end-of-the-allowance", 5_999)
+judged("judged-old", 6_000)
+judged("judged-slightly-ahead", -1_000)
+judged("judged-ahead", -1_001)
+judged("judged-without-a-time", None)
+judged("judged-long-budget", 3_600_500, budget_ms=2**32 - 1)
+judged("judged-known", 3_600_000, sent=(1_000, 3, CLOCK))
+judged("judged-known-and-old", 0, sent=(5_003, 3, CLOCK))
+judged("judged-known-and-perhaps-old", 0, sent=(5_002, 3, CLOCK))
+judged("judged-known-with-a-large-error", 0, sent=(5_400, 500, CLOCK))
+judged("judged-known-and-younger-than-the-error", 0, sent=(1, 30, CLOCK))
+judged("judged-known-and-ahead", 0, sent=(-1_200, 3, CLOCK))
+judged("judged-by-another-clock", 3_600_000, sent=(5_900, 3, CLOCK + 1))
+judged("judged-by-another-clock-and-old", 0, sent=(6_100, 3, CLOCK + 1))
+judged("judged-by-another-clock-and-ahead", 0, sent=(-2_000, 3, CLOCK + 1))
+judged("judged-with-an-error-that-is-too-large", 0, sent=(60_000, 501, CLOCK))
+judged("judged-by-no-clock", 0, sent=(60_000, 3, 0))
 
 # ---- Call ids, partitions, fingerprints -------------------------------------------------------
 

@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::payload::{Payload, ROOM};
 use crate::wire::value::encode_into;
 
-/// What a buffer holds at first: the room, the rest of the command, and small arguments.
-const CAPACITY: usize = 320;
+/// What a buffer holds at first: the room, the rest of the command, and small arguments. It is kept
+/// until the call has ended.
+const CAPACITY: usize = 184;
 
 /// Of so many calls of one thread, one is timed.
 const TIMED_OF: u32 = 64;

@@ -102,7 +102,7 @@ impl Context {
         self.0.call_id
     }
 
-    /// Which attempt of the call this is, from 1, as the caller says. Clients make only one yet.
+    /// Which attempt of the call this is, from 1, as the caller says.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.0.attempt

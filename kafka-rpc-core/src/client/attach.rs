@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::client::call::layered::Innermost;
+use crate::client::clocks::ServerClocks;
 use crate::client::connection::{Attached, Connection, ReplyPartition};
 use crate::client::inbound::replies::{Replies, Reports};
 use crate::client::options::Options;
@@ -86,6 +87,7 @@ pub(super) async fn attach(
         commands,
         partitions: counts[0],
         replies: listen(&connection, results, counts[1]).await?,
+        clocks: ServerClocks::new(connection.clock.now(), counts[0]),
         connection,
     })
 }

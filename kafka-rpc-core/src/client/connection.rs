@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::call::Extensions;
+use crate::client::clocks::ServerClocks;
 use crate::client::options::Options;
 use crate::client::outbound::batcher::Batcher;
 use crate::client::pending::Registry;
@@ -59,6 +60,8 @@ pub(crate) struct Attached {
     /// Of the commands topic, as counted when it was attached.
     pub(super) partitions: u32,
     pub(super) replies: Arc<ReplyPartition>,
+    /// Of whoever serves the commands topic.
+    pub(super) clocks: ServerClocks,
 }
 
 impl Connection {

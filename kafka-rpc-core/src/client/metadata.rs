@@ -14,7 +14,8 @@ pub struct Reply<T> {
     pub call_id: CallId,
     /// The server that ran the method; empty for a one-way call.
     pub server: String,
-    /// Which attempt was answered, counted from 1. Clients make only one yet.
+    /// Which attempt was answered, counted from 1. A second one is made only where a server answered
+    /// the first with its clock alone.
     pub attempt: u32,
     /// How long the stages of the call took.
     pub times: Times,
@@ -39,7 +40,7 @@ pub struct Times {
     pub acknowledged: Option<Duration>,
     /// From the hand-over to the server's reading of the command, which `acknowledged` overlaps.
     ///
-    /// It compares two machines' wall clocks, so it is as wrong as they differ; on one machine it is
+    /// It compares two machines' clocks, so it is as wrong as they differ; on one machine it is
     /// exact, and so is everywhere the sum of `outbound` and `inbound`. `None` if the server doesn't
     /// tell.
     pub outbound: Option<Duration>,

@@ -12,6 +12,9 @@
 //! 4. `inbound`: a listener's reply is matched to its entry by the call id alone. The caller wakes and
 //!    decodes it to one [`Response`](crate::call::Response), and that to the method's own types.
 //!
+//! `clocks` holds what replies tell of the servers' clocks. Commands are stamped by it, so that a server
+//! knows how old they are.
+//!
 //! Beside them, `connection` is the data that all of these stand on. `handle`, `builder` and `attach`
 //! make it, and `binding` makes calls for generated code.
 //!
@@ -35,9 +38,10 @@
 //!    before all others, and none of them is held over an `await`.
 //! 2. `Connection::reply_partitions`, held for a look-up, an insertion, or the emptying by `close`. That
 //!    drops listeners under it, so it comes before every lock of the transport.
-//! 3. One shard of the registry, never two. Wakers are called and dropped after it is let go: the last
+//! 3. What is known of the clocks of a topic's servers, for a look or an update; nothing under it.
+//! 4. One shard of the registry, never two. Wakers are called and dropped after it is let go: the last
 //!    waker of a task may drop the task, and with it other calls of this client.
-//! 4. `Connection::kept`, with the layers' lock taken under it where a value comes with a layer. Calls
+//! 5. `Connection::kept`, with the layers' lock taken under it where a value comes with a layer. Calls
 //!    take the layers' lock alone, to read, and let it go before they enter a layer.
 //!
 //! Atomics decide the rest: `close` marks the registry before it empties anything, and whoever adds
@@ -47,6 +51,7 @@ mod attach;
 mod binding;
 mod builder;
 mod call;
+mod clocks;
 mod connection;
 mod handle;
 mod inbound;

@@ -17,6 +17,10 @@ pub struct ClientStats {
     pub started: u64,
     /// Calls to which a reply came, be it a value or an error.
     pub answered: u64,
+    /// Calls whose command was sent once more, since a server answered it with its clock alone: client
+    /// and server knew too little of each other's clocks. The ends of these calls are counted like
+    /// others.
+    pub resent: u64,
     /// One-way calls whose command is in the log.
     pub acknowledged: u64,
     /// Calls whose deadline passed.
@@ -83,6 +87,7 @@ impl ClientStats {
         self.in_flight += other.in_flight;
         self.started += other.started;
         self.answered += other.answered;
+        self.resent += other.resent;
         self.acknowledged += other.acknowledged;
         self.expired += other.expired;
         self.cancelled += other.cancelled;

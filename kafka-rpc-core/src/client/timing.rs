@@ -101,6 +101,7 @@ mod tests {
             queued_us: 4_000,
             handler_us: 11_000,
             read_at_us,
+            clock: None,
         };
         timing.times(moments, Some(server))
     }

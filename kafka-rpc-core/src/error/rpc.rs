@@ -67,6 +67,14 @@ impl RpcError {
         self.outcome
     }
 
+    /// The same where another attempt may have run.
+    pub(crate) const fn of_another_attempt(mut self) -> Self {
+        if matches!(self.outcome, Outcome::NotRun) {
+            self.outcome = Outcome::Unknown;
+        }
+        self
+    }
+
     /// What happened and what to do next; for people, since its wording may change.
     #[must_use]
     pub fn message(&self) -> &str {

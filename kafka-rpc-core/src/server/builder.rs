@@ -91,8 +91,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how much older than its budget a command may seem before it is dropped, since clients'
-    /// clocks are only known by estimate; 1 s by default, 12 hours at most.
+    /// Sets how far a caller's clock may be from this server's while the caller knows nothing of this
+    /// one, as with its first call; 1 s by default, 12 hours at most. Beyond it the command isn't run,
+    /// and the caller is told this server's clock; by that a client of this crate sends it again.
     #[must_use]
     pub const fn expiry_allowance(mut self, allowance: Duration) -> Self {
         self.options.expiry_allowance = allowance;

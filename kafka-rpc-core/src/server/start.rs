@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tracing::info;
@@ -11,6 +10,7 @@ use super::options::Options;
 use super::running::{OwnedRuntime, Running};
 use crate::server::admit::judge::{Admission, Hosted};
 use crate::server::admit::reply_address::ReplyTopic;
+use crate::server::admit::server_clock::ServerClock;
 use crate::server::complete::Complete;
 use crate::server::complete::outbox::{DeliveryRelay, Outbox};
 use crate::server::group::env::{Limits, Shared};
@@ -23,8 +23,6 @@ use crate::transport::{Clock, Duplicates, GroupOptions, Transport};
 use crate::wire::Executor;
 use crate::{Code, Outcome, RpcError};
 
-/// How long the start waits for the end offsets, without which a first command may seem too old.
-const ENDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many bytes of arguments may wait, for each group.
 const QUEUED_BYTES: usize = 256 << 20;
 
@@ -42,6 +40,7 @@ pub(super) async fn start(
     let shared = Arc::new(Shared {
         transport: Arc::clone(&transport),
         clock: Arc::clone(&clock),
+        server_clock: ServerClock::start(clock.now(), clock.wall_us()),
         runtime,
         server_id: server_id(&options),
         executor: executor()?,
@@ -68,8 +67,7 @@ pub(super) async fn start(
     // From here on a failure, too, has to leave the groups that were joined.
     let running = Running::new(shared, members, owned);
     for member in running.members() {
-        let partitions = topics.commands_partitions[&*member.env.topic];
-        join(member, partitions, options.instance.clone()).await?;
+        join(member, options.instance.clone()).await?;
     }
     let names = options.services.iter();
     info!(
@@ -103,7 +101,6 @@ fn executor() -> Result<Executor, RpcError> {
 struct Topics {
     /// The commands topic and the results topic of each service.
     of_services: Vec<(String, String)>,
-    commands_partitions: HashMap<String, u32>,
     reply_topics: HashMap<String, Arc<ReplyTopic>>,
 }
 
@@ -127,23 +124,16 @@ impl Topics {
             .chain(allowed.map(|topic| Topic::Results(topic)))
             .collect();
         let counts = topics::ensure(transport, &needed, options.create_topics.as_ref()).await?;
-        let mut commands_partitions = HashMap::new();
         let mut reply_topics = HashMap::new();
         for (topic, count) in needed.iter().zip(counts) {
-            match *topic {
-                Topic::Commands(name) => {
-                    commands_partitions.insert(name.to_owned(), count);
-                }
-                Topic::Results(name) => {
-                    reply_topics
-                        .entry(name.to_owned())
-                        .or_insert_with(|| Arc::new(ReplyTopic::new(name, count)));
-                }
+            if let Topic::Results(name) = *topic {
+                reply_topics
+                    .entry(name.to_owned())
+                    .or_insert_with(|| Arc::new(ReplyTopic::new(name, count)));
             }
         }
         Ok(Self {
             of_services,
-            commands_partitions,
             reply_topics,
         })
     }
@@ -218,11 +208,7 @@ fn members(shared: &Arc<Shared>, options: &Options, topics: &Topics) -> Vec<Arc<
 }
 
 /// Joins a member's group.
-async fn join(
-    member: &Arc<Member>,
-    partitions: u32,
-    instance: Option<String>,
-) -> Result<(), RpcError> {
+async fn join(member: &Arc<Member>, instance: Option<String>) -> Result<(), RpcError> {
     let shared = &member.env.shared;
     let transport = &shared.transport;
     let options = GroupOptions {
@@ -230,11 +216,6 @@ async fn join(
         topic: member.env.topic.to_string(),
         instance,
     };
-    let asked_at = shared.clock.now();
-    let ends = transport
-        .ends(&member.env.topic, partitions, ENDS_TIMEOUT)
-        .await;
-    member.starts_from(&ends, asked_at);
     let sink = GroupSinkHandle(Arc::downgrade(member));
     let joined = {
         // The transport's threads run handlers, and are to be within their runtime.

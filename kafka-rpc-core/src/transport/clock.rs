@@ -1,7 +1,7 @@
 //! Time as a transport sees it, and its alarms.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Time as a transport sees it; the only source of time in client and server.
 pub trait Clock: Send + Sync + 'static {
@@ -22,6 +22,12 @@ pub trait Clock: Send + Sync + 'static {
     fn wall_us_at(&self, now: Instant) -> i64 {
         let _ = now;
         self.wall_us()
+    }
+
+    /// How long this machine was suspended since some moment in the past: as long as [`now`](Self::now)
+    /// stood still. `None` where that can't be told.
+    fn suspended(&self) -> Option<Duration> {
+        None
     }
 
     /// Calls `tick` at the times that it asks for, until the returned alarm is dropped.

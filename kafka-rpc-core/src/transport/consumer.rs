@@ -92,9 +92,6 @@ pub trait GroupSink: Send + Sync {
     /// after any number of records, on the same thread.
     fn flush(&self);
 
-    /// Nothing was waiting to be read: the member has caught up with what it has fetched.
-    fn idle(&self);
-
     /// Something failed, and the member goes on trying.
     fn trouble(&self, error: TransportError);
 }

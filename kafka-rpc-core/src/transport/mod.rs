@@ -81,11 +81,6 @@ pub trait Transport: Send + Sync + 'static {
         patience: Duration,
     ) -> BoxFuture<Result<Option<u32>, TransportError>>;
 
-    /// The end offset of each of a topic's first `partitions` partitions; `None` where it can't be
-    /// read in time.
-    fn ends(&self, topic: &str, partitions: u32, patience: Duration)
-    -> BoxFuture<Vec<Option<i64>>>;
-
     /// Creates a topic and waits until it can be used; done at once if it exists.
     fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>>;
 }

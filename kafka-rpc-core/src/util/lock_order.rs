@@ -61,6 +61,8 @@ ranks! {
     CLIENT_KEPT
     /// The faults that a test has asked for. Nothing is taken under it.
     TEST_FAULTS
+    /// What a client knows of its servers' clocks. Nothing is taken under it.
+    CLIENT_CLOCKS
     /// One shard of a client's pending calls. Nothing is taken under it.
     REGISTRY_SHARD
     /// The broker in memory. Its clients' queues and alarms are told under it.

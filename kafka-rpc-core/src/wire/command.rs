@@ -33,6 +33,19 @@ pub struct Command<'a> {
     pub attempt: u32,
     /// The fingerprint of the caller's method table, for diagnosis.
     pub fingerprint: Option<u64>,
+    /// When it was sent, if the caller knows the clock of the server that it expects.
+    pub sent: Option<Sent>,
+}
+
+/// When a command was sent, by one server's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The clock's time, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// By how much that may be wrong either way, in milliseconds.
+    pub error_ms: u64,
+    /// Whose clock it is: [`StageTimes::clock`](super::StageTimes::clock) of that server's replies.
+    pub clock: u64,
 }
 
 /// Says that nobody waits for a call any more.
@@ -60,6 +73,16 @@ impl<'a> Command<'a> {
             })?,
             attempt: elements.ordinal("attempt")?,
             fingerprint: elements.optional("fingerprint", Elements::u64)?,
+            sent: {
+                elements.skip("sequence")?;
+                elements.skip("last flag")?;
+                let sent = elements.optional("sent", Elements::numbers)?;
+                sent.map(|[at_ms, error_ms, clock]| Sent {
+                    at_ms,
+                    error_ms,
+                    clock,
+                })
+            },
         })
     }
 
@@ -96,7 +119,9 @@ impl<'a> Command<'a> {
 
     /// What comes before the arguments' bytes.
     fn head(&self, arguments: usize, out: &mut Vec<u8>) {
-        begin(out, 14, COMMAND, self.call_id);
+        // Two reserved elements come before the last one.
+        let count = if self.sent.is_some() { 17 } else { 14 };
+        begin(out, count, COMMAND, self.call_id);
         write::str(out, self.service);
         write::uint(out, self.service_version);
         write::str(out, self.method);
@@ -115,6 +140,14 @@ impl<'a> Command<'a> {
         write::optional(out, self.idempotency_key, write::bin);
         write::uint(out, self.attempt);
         write::optional(out, self.fingerprint, write::uint);
+        if let Some(sent) = self.sent {
+            write::nil(out);
+            write::nil(out);
+            write::array(out, 3);
+            write::uint(out, sent.at_ms);
+            write::uint(out, sent.error_ms);
+            write::uint(out, sent.clock);
+        }
     }
 }
 
@@ -162,6 +195,7 @@ mod tests {
             names in ("[a-z]{0,80}", "[a-z]{0,80}"),
             room in 0..200_usize,
             oneway in any::<bool>(),
+            sent in proptest::option::of(any::<u64>()),
         ) {
             let command = |arguments| Command {
                 call_id: CallId::new([7; 8], 9),
@@ -175,6 +209,7 @@ mod tests {
                 idempotency_key: None,
                 attempt: 1,
                 fingerprint: Some(u64::MAX),
+                sent: sent.map(|at_ms| Sent { at_ms, error_ms: 3, clock: 4 }),
             };
             let mut whole = Vec::new();
             command(&arguments).encode(&mut whole);

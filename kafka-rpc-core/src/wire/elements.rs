@@ -198,6 +198,15 @@ impl<'a> Elements<'a> {
         }
     }
 
+    /// Passes over an element that has no meaning yet, whatever it is.
+    #[inline(always)]
+    pub(super) fn skip(&mut self, name: &'static str) -> Result<(), Fault> {
+        match self.quick(Reader::nil) {
+            Some(()) => Ok(()),
+            None => self.next(name).map(drop),
+        }
+    }
+
     /// Reads the next element, whatever it is.
     pub(super) fn next(&mut self, name: &'static str) -> Result<Element<'a>, Fault> {
         let index = self.next;
@@ -310,6 +319,8 @@ mod tests {
             same!(Elements::call_id, Element::call_id);
             same!(Elements::reply_address, Element::reply_address);
             same!(Elements::numbers::<3>, Element::numbers::<3>);
+            same!(Elements::numbers::<4>, Element::numbers::<4>);
+            same!(Elements::skip, |_| Ok(()));
             same!(
                 |elements: &mut Elements<'_>, name| elements.ordinal(name),
                 |element: Element<'_>| Ok(element.optional(Element::ordinal)?.unwrap_or(1))

@@ -30,5 +30,8 @@ pub const MAX_SERVER_BYTES: usize = 256;
 /// The metadata of a committed offset, in characters; a broker's default `offset.metadata.max.bytes`.
 pub const MAX_NOTE_CHARS: usize = 4096;
 
+/// The method of a command that asks for nothing but the server's clock. No service has it.
+pub const CLOCK_METHOD: &str = "?clock";
+
 /// A call's time budget, in milliseconds; a server reads a larger one as this.
 pub const MAX_BUDGET_MS: u32 = 3_600_000;

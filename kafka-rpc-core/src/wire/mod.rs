@@ -26,7 +26,7 @@ pub(crate) mod value;
 mod write;
 
 pub use call_id::CallId;
-pub use command::{Cancel, Command};
+pub use command::{Cancel, Command, Sent};
 pub(crate) use elements::bin;
 pub use envelope::{Envelope, decode};
 pub use fingerprint::fingerprint;

@@ -137,14 +137,17 @@ impl<'a> Reader<'a> {
         self.bytes(length, rest)
     }
 
-    /// Reads the head of an array of less than 16 values, or nothing.
+    /// Reads the head of an array of less than 65,536 values, or nothing.
     #[inline(always)]
     pub(super) fn short_array(&mut self) -> Option<u32> {
-        let (&first @ 0x90..=0x9f, rest) = self.0.split_first()? else {
-            return None;
+        let (&first, rest) = self.0.split_first()?;
+        let (length, rest) = match first {
+            0x90..=0x9f => (u64::from(first & 0x0f), rest),
+            0xdc => number::<2>(rest)?,
+            _ => return None,
         };
         self.0 = rest;
-        Some(u32::from(first & 0x0f))
+        u32::try_from(length).ok()
     }
 
     #[inline(always)]

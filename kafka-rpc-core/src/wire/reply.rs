@@ -56,9 +56,12 @@ pub struct StageTimes {
     pub queued_us: u64,
     /// The handler's own run, in microseconds; 0 if none started.
     pub handler_us: u64,
-    /// The server's wall clock at the reading of the command, in microseconds since the Unix epoch;
-    /// `None` if the server doesn't tell.
+    /// The server's clock at the reading of the command, in microseconds since the Unix epoch; `None`
+    /// if the server doesn't tell.
     pub read_at_us: Option<u64>,
+    /// Which clock that is: a number of the server's, drawn at its start. `None` if nobody can be told
+    /// when a command was sent by it.
+    pub clock: Option<u64>,
 }
 
 impl<'a> Reply<'a> {
@@ -74,7 +77,7 @@ impl<'a> Reply<'a> {
         let message = elements.optional("message", text)?.unwrap_or_default();
         let retry_after_ms = elements.optional("retry after", Elements::u32)?;
         let server = elements.optional("server", text)?.unwrap_or_default();
-        let [queued_us, handler_us, read_at_us] = elements
+        let [queued_us, handler_us, read_at_us, clock] = elements
             .optional("stage times", Elements::numbers)?
             .unwrap_or_default();
         let attempt = elements.ordinal("attempt")?;
@@ -95,6 +98,7 @@ impl<'a> Reply<'a> {
                 queued_us,
                 handler_us,
                 read_at_us: Some(read_at_us).filter(|at| *at != 0),
+                clock: Some(clock).filter(|clock| *clock != 0),
             },
             attempt,
         })
@@ -152,11 +156,19 @@ impl<'a> Reply<'a> {
         });
         write::optional(out, pause, write::uint);
         write::str(out, cut(self.server, MAX_SERVER_BYTES));
-        write::array(out, 2 + u8::from(self.times.read_at_us.is_some()));
-        write::uint(out, self.times.queued_us);
-        write::uint(out, self.times.handler_us);
-        if let Some(at) = self.times.read_at_us {
-            write::uint(out, at);
+        let StageTimes {
+            queued_us,
+            handler_us,
+            read_at_us,
+            clock,
+        } = self.times;
+        let (at, clock) = (read_at_us.unwrap_or(0), clock.unwrap_or(0));
+        let times = [queued_us, handler_us, at, clock];
+        // The last ones are left out where they aren't told.
+        let count = if clock != 0 { 4 } else { 2 + u8::from(at != 0) };
+        write::array(out, count);
+        for time in &times[..usize::from(count)] {
+            write::uint(out, *time);
         }
         write::uint(out, self.attempt);
     }
@@ -207,6 +219,7 @@ mod tests {
                         queued_us: 1,
                         handler_us: 300,
                         read_at_us: Some(1_700_000_000_000_000),
+                        clock: Some(7),
                     },
                     attempt: 1,
                 };

@@ -3,9 +3,12 @@
 //! Lengths beyond 4 GiB can't be written; [`limits`](crate::wire::limits) keeps every field far below.
 
 /// An array's head; the caller then writes so many values.
+#[inline]
 pub(super) fn array(out: &mut Vec<u8>, count: u8) {
-    debug_assert!(count < 16, "longer arrays have another head");
-    out.push(0x90 | count);
+    match count {
+        0..16 => out.push(0x90 | count),
+        16.. => out.extend_from_slice(&[0xdc, 0, count]),
+    }
 }
 
 pub(super) fn nil(out: &mut Vec<u8>) {
@@ -101,6 +104,20 @@ mod tests {
             bin(&mut out, &vec![7; length]);
             assert_eq!(out[..head.len()], head);
             assert_eq!(out.len(), head.len() + length);
+        }
+    }
+
+    #[test]
+    fn an_array_takes_the_shortest_head_that_holds_its_length() {
+        for (count, head) in [
+            (0, vec![0x90]),
+            (15, vec![0x9f]),
+            (16, vec![0xdc, 0, 16]),
+            (255, vec![0xdc, 0, 255]),
+        ] {
+            let mut out = Vec::new();
+            array(&mut out, count);
+            assert_eq!(out, head);
         }
     }
 

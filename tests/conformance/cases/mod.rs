@@ -1,6 +1,7 @@
 //! The cases, by what they are about.
 
 mod calls;
+mod clocks;
 mod deadlines;
 mod draining;
 mod hygiene;
@@ -51,6 +52,7 @@ pub(crate) fn all() -> Vec<Case> {
         calls::CASES,
         refusals::CASES,
         deadlines::CASES,
+        clocks::CASES,
         ordering::CASES,
         hygiene::CASES,
         lifecycle::CASES,

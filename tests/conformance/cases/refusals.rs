@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use kafka_rpc::{Client, Code, Outcome, RpcError, Server};
-use kafka_rpc_core::wire::{Command, Envelope, Reply, ReplyAddress, ReplyBody, StageTimes, decode};
+use kafka_rpc_core::wire::{
+    Command, Envelope, Reply, ReplyAddress, ReplyBody, Sent, StageTimes, decode,
+};
 
 use super::cases;
 use crate::probe::{
@@ -267,6 +269,16 @@ async fn start_missing_topic(world: World) {
 
 /// A command for the probe's `unit`, as a client in another language would send it.
 pub(super) fn raw_command(id: [u8; 16], method: &str, reply_topic: &str) -> Vec<u8> {
+    raw_command_sent(id, method, reply_topic, None)
+}
+
+/// The same, with what it says of its sending.
+pub(super) fn raw_command_sent(
+    id: [u8; 16],
+    method: &str,
+    reply_topic: &str,
+    sent: Option<Sent>,
+) -> Vec<u8> {
     let mut value = Vec::new();
     Command {
         call_id: kafka_rpc::CallId::from_slice(&id).unwrap(),
@@ -283,6 +295,7 @@ pub(super) fn raw_command(id: [u8; 16], method: &str, reply_topic: &str) -> Vec<
         idempotency_key: None,
         attempt: 1,
         fingerprint: None,
+        sent,
     }
     .encode(&mut value);
     value

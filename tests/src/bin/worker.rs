@@ -111,8 +111,12 @@ async fn call(brokers: &str, prefix: &str, calls: usize) -> Result<(), Box<dyn s
     }
     let stats = client.stats();
     say(&format!(
-        "correct={correct} foreign={} late={} duplicate={} in_flight={}",
-        stats.foreign_replies, stats.late_replies, stats.duplicate_replies, stats.in_flight
+        "correct={correct} foreign={} late={} duplicate={} in_flight={} resent={}",
+        stats.foreign_replies,
+        stats.late_replies,
+        stats.duplicate_replies,
+        stats.in_flight,
+        stats.resent
     ));
     Ok(())
 }

@@ -4,6 +4,8 @@ trait T {
     async fn empty(&self);
     #[rpc(name = "a\nb")]
     async fn control(&self);
+    #[rpc(name = "?clock")]
+    async fn reserved(&self);
 }
 
 fn main() {}

@@ -23,7 +23,7 @@ use crate::{Code, Method, Outcome, RpcError};
 pub(super) struct LayeredCall {
     pub(super) attached: Arc<Attached>,
     pub(super) method: &'static Method,
-    id: CallId,
+    pub(super) id: CallId,
     /// When the call was polled first.
     pub(super) started: Instant,
     deadline: Instant,
@@ -100,7 +100,7 @@ impl Service for Innermost {
     }
 }
 
-async fn send(mut request: Request) -> Result<Response, RpcError> {
+async fn send(request: Request) -> Result<Response, RpcError> {
     let Some(origin) = request.extensions.get::<Origin>().cloned() else {
         return Err(RpcError::new(
             Code::Internal,
@@ -109,9 +109,9 @@ async fn send(mut request: Request) -> Result<Response, RpcError> {
         ));
     };
     let clock = Arc::clone(&origin.attached.connection.clock);
-    let mut unsent = Some(origin);
+    let mut unsent = Some((origin, request));
     let mut sent = poll_fn(|context| {
-        let Some(origin) = unsent.take() else {
+        let Some((origin, request)) = unsent.take() else {
             return Poll::Pending;
         };
         let attempt = Attempt {
@@ -119,12 +119,7 @@ async fn send(mut request: Request) -> Result<Response, RpcError> {
             now: clock.now(),
             timing: origin.timing.map(Box::new),
         };
-        Poll::Ready(submit(
-            origin.attached,
-            &mut request,
-            attempt,
-            context.waker(),
-        ))
+        Poll::Ready(submit(origin.attached, request, attempt, context.waker()))
     })
     .await?;
     let mut response = poll_fn(|context| sent.poll(context.waker())).await?;

@@ -9,7 +9,7 @@ use crate::call::{Extensions, Payload, Response, Served};
 use crate::client::connection::Attached;
 use crate::client::metadata::Reply;
 use crate::client::timing::{Moments, Timing};
-use crate::wire::{self, CallId, Envelope, ReplyBody, decode_value};
+use crate::wire::{self, CallId, Envelope, ReplyBody, StageTimes, decode_value};
 use crate::{CallError, Code, Method, Outcome, RpcError};
 
 /// Reads a method's answer: the outer error says why it can't be read.
@@ -46,6 +46,20 @@ pub(in crate::client) fn acknowledged(_: &Response) -> Result<Result<(), RpcErro
     Ok(Ok(()))
 }
 
+/// What a server answered in place of a response, or why that can't be read.
+pub(in crate::client) struct Refused {
+    pub(in crate::client) error: RpcError,
+    /// The times of the attempt that it answers, if it could be read.
+    pub(in crate::client) told: Option<(StageTimes, u32)>,
+}
+
+impl Refused {
+    /// It tells the server's clock and nothing else: the command seemed to be of another time.
+    pub(in crate::client) fn is_clock_alone(&self) -> bool {
+        self.told.is_some() && self.error.code() == Code::DeadlineExceeded
+    }
+}
+
 /// The response that a reply's envelope holds, or the error that the server answered in its place.
 ///
 /// One that can't be read may have been a refusal, so it leaves open whether the method ran.
@@ -54,8 +68,11 @@ pub(in crate::client) fn response(
     method: &Method,
     id: CallId,
     envelope: Box<[u8]>,
-) -> Result<Response, RpcError> {
-    let bad = |reason: &str| bad(attached, method, Outcome::Unknown, reason);
+) -> Result<Response, Refused> {
+    let bad = |reason: &str| Refused {
+        error: bad(attached, method, Outcome::Unknown, reason),
+        told: None,
+    };
     let reply = match wire::decode(&envelope) {
         Ok(Envelope::Reply(reply)) if reply.call_id == id => reply,
         Ok(Envelope::Reply(_)) => return Err(bad("its key and its call id differ")),
@@ -65,7 +82,12 @@ pub(in crate::client) fn response(
     let (value, is_error) = match reply.body {
         ReplyBody::Value(bytes) => (bytes, false),
         ReplyBody::App(bytes) => (bytes, true),
-        ReplyBody::Error { .. } => return Err(refusal(&reply)),
+        ReplyBody::Error { .. } => {
+            return Err(Refused {
+                error: refusal(&reply),
+                told: Some((reply.times, reply.attempt)),
+            });
+        }
     };
     let payload = place(&envelope, value);
     let served = Served {

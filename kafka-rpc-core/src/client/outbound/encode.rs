@@ -6,7 +6,7 @@ use crate::RpcError;
 use crate::call::{ExplicitPartition, IdempotencyKey, Request};
 use crate::client::connection::Attached;
 use crate::client::outbound::draft::invalid;
-use crate::wire::{self, Command, ReplyAddress, limits};
+use crate::wire::{self, Command, ReplyAddress, Sent, limits};
 
 /// Always the client's choice, so that a cancel reaches the server that has the command.
 ///
@@ -41,6 +41,7 @@ pub(super) fn command(
     attached: &Attached,
     request: &mut Request,
     now: Instant,
+    sent: Option<Sent>,
 ) -> Result<usize, RpcError> {
     let replies = &attached.replies;
     let budget = request.deadline.saturating_duration_since(now);
@@ -63,6 +64,7 @@ pub(super) fn command(
         idempotency_key,
         attempt: request.attempt,
         fingerprint: Some(attached.fingerprint),
+        sent,
     };
     let begin = request
         .arguments
@@ -173,10 +175,15 @@ mod tests {
         for (arguments, is_copied) in [(owned, false), (shared, true)] {
             let before = arguments.as_slice().as_ptr();
             let mut request = request(arguments);
-            for (attempt, left_ms) in [(1, 700), (2, 200)] {
+            let sent = Sent {
+                at_ms: 5,
+                error_ms: 6,
+                clock: 7,
+            };
+            for (attempt, left_ms, sent) in [(1, 700, None), (2, 200, Some(sent)), (3, 90, None)] {
                 request.attempt = attempt;
                 let now = request.deadline - Duration::from_millis(left_ms);
-                let begin = command(&attached, &mut request, now).unwrap();
+                let begin = command(&attached, &mut request, now, sent).unwrap();
                 let expected = Command {
                     call_id: request.id,
                     service: "Desk",
@@ -192,6 +199,7 @@ mod tests {
                     idempotency_key: None,
                     attempt,
                     fingerprint: Some(attached.fingerprint),
+                    sent,
                 };
                 let decoded = wire::decode(&request.arguments.around()[begin..]);
                 assert_eq!(decoded.unwrap(), Envelope::Command(expected));

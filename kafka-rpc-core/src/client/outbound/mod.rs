@@ -5,5 +5,6 @@
 pub(super) mod batcher;
 pub(super) mod draft;
 mod encode;
+mod probe;
 pub(super) mod sent;
 pub(super) mod submit;

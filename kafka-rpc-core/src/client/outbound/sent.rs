@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::task::{Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use crate::call::Response;
+use crate::call::{Request, Response};
+use crate::client::clocks::Stamp;
 use crate::client::connection::Attached;
 use crate::client::inbound::decode;
+use crate::client::outbound::probe;
 use crate::client::pending::{Arrival, Ending, NO_CALL};
 use crate::client::timing::{Moments, Timing};
 use crate::transport::{Record, TransportError};
@@ -16,34 +18,90 @@ use crate::{Code, Method, Outcome, RpcError};
 /// Guards the registry entry of an attempt. Dropping it before the end cancels the call.
 pub(in crate::client) struct SentCall {
     pub(in crate::client) attached: Arc<Attached>,
-    pub(in crate::client) method: &'static Method,
-    pub(in crate::client) id: CallId,
+    /// Kept until the end: a server may answer with its clock alone, and then it is sent again.
+    pub(super) request: Request,
     /// Where the command went, and a cancel would go.
-    pub(in crate::client) partition: u32,
-    /// When the call was polled first.
-    pub(in crate::client) started: Instant,
-    pub(in crate::client) deadline: Instant,
+    pub(super) partition: u32,
+    pub(super) stamp: Stamp,
+    /// How long the call may take in all, which is an hour at most.
+    timeout_us: u32,
     /// Only of a call that is timed.
     pub(in crate::client) timing: Option<Box<Timing>>,
+    /// What the command waits for; it isn't sent yet then, and has no entry.
+    pub(super) probe: Option<Box<Self>>,
+    pub(super) resent: bool,
+    /// An earlier attempt may have run, as far as its server knew.
+    unclear: bool,
     /// The entry is gone.
     pub(in crate::client) ended: bool,
 }
 
 impl SentCall {
+    /// A call that isn't sent yet.
+    pub(super) fn new(
+        attached: Arc<Attached>,
+        request: Request,
+        partition: u32,
+        started: Instant,
+        timing: Option<Box<Timing>>,
+    ) -> Self {
+        let timeout = request.deadline.saturating_duration_since(started);
+        Self {
+            attached,
+            request,
+            partition,
+            stamp: Stamp::default(),
+            timeout_us: u32::try_from(timeout.as_micros()).unwrap_or(u32::MAX),
+            timing,
+            probe: None,
+            resent: false,
+            unclear: false,
+            ended: false,
+        }
+    }
+
+    pub(in crate::client) const fn id(&self) -> CallId {
+        self.request.id
+    }
+
+    /// When the call was polled first, or less than a microsecond later.
+    pub(in crate::client) fn started(&self) -> Instant {
+        self.request.deadline - self.timeout()
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_micros(self.timeout_us.into())
+    }
+
+    pub(in crate::client) const fn method(&self) -> &'static Method {
+        self.request.method
+    }
+
     /// The answer, still encoded; or leaves the waker to be woken by the end.
     pub(in crate::client) fn poll(&mut self, waker: &Waker) -> Poll<Result<Response, RpcError>> {
+        let ended = ready!(self.poll_attempt(waker));
+        Poll::Ready(ended.map_err(|error| {
+            if self.unclear {
+                error.of_another_attempt()
+            } else {
+                error
+            }
+        }))
+    }
+
+    fn poll_attempt(&mut self, waker: &Waker) -> Poll<Result<Response, RpcError>> {
+        if self.probe.is_some() {
+            ready!(self.poll_probe(waker));
+            let now = self.attached.connection.clock.now();
+            if let Err(error) = self.send(now, waker) {
+                return Poll::Ready(Err(error));
+            }
+        }
         let registry = &self.attached.connection.registry;
-        let ending = ready!(registry.poll(self.id.sequence(), waker));
+        let ending = ready!(registry.poll(self.request.id.sequence(), waker));
         self.ended = true;
         Poll::Ready(match ending {
-            Ending::Reply { envelope, arrival } => {
-                let began = self.time(arrival);
-                let response = decode::response(&self.attached, self.method, self.id, envelope);
-                if let (Some(timing), Some(began)) = (&mut self.timing, began) {
-                    timing.reply = began.elapsed();
-                }
-                response
-            }
+            Ending::Reply { envelope, arrival } => return self.replied(envelope, arrival, waker),
             Ending::Acknowledged => {
                 self.time(None);
                 Ok(decode::acknowledgement())
@@ -52,17 +110,91 @@ impl SentCall {
         })
     }
 
+    /// Ready when the probe has ended, in whatever way.
+    #[cold]
+    fn poll_probe(&mut self, waker: &Waker) -> Poll<()> {
+        let Some(probe) = &mut self.probe else {
+            return Poll::Ready(());
+        };
+        let now = self.attached.connection.clock.now();
+        // Where nothing rings its alarm, too.
+        if now < probe.request.deadline {
+            let _ = ready!(probe.poll(waker));
+        }
+        self.probe = None;
+        self.attached.clocks.probed(self.partition, now);
+        Poll::Ready(())
+    }
+
+    /// A reply has come: the end, unless it tells the server's clock alone and there is time left.
+    fn replied(
+        &mut self,
+        envelope: Box<[u8]>,
+        arrival: Option<Box<Arrival>>,
+        waker: &Waker,
+    ) -> Poll<Result<Response, RpcError>> {
+        let arrived = arrival.as_ref().map(|arrival| arrival.at);
+        let began = self.time(arrival);
+        let request = &self.request;
+        let response = decode::response(&self.attached, request.method, request.id, envelope);
+        if let (Some(timing), Some(began)) = (&mut self.timing, began) {
+            timing.reply = began.elapsed();
+        }
+        let told = match &response {
+            Ok(response) => response.served.as_ref().map(|by| (by.times, by.attempt)),
+            Err(refused) => refused.told,
+        };
+        // A repeated command gets the reply to the first one, whose times are older than this attempt.
+        if let Some((times, attempt)) = &told
+            && *attempt == self.request.attempt
+        {
+            let clock = &self.attached.connection.clock;
+            let received = || arrived.unwrap_or_else(|| clock.now());
+            let stamp = (self.started(), self.stamp);
+            self.attached
+                .clocks
+                .answered(self.partition, stamp, times, received);
+        }
+        match response {
+            Ok(response) => Poll::Ready(Ok(response)),
+            Err(refused) if refused.is_clock_alone() => self.send_again(refused.error, waker),
+            Err(refused) => Poll::Ready(Err(refused.error)),
+        }
+    }
+
+    /// Sends the command once more, now that the server's clock is known.
+    #[cold]
+    fn send_again(&mut self, refusal: RpcError, waker: &Waker) -> Poll<Result<Response, RpcError>> {
+        let now = self.attached.connection.clock.now();
+        if self.resent || self.request.deadline <= now || probe::is_one(self) {
+            return Poll::Ready(Err(refusal));
+        }
+        self.resent = true;
+        self.unclear = refusal.outcome() != Outcome::NotRun;
+        self.ended = false;
+        self.request.attempt = self.request.attempt.saturating_add(1);
+        self.probe = probe::begin(self, now, waker);
+        if self.probe.is_some() {
+            return Poll::Pending;
+        }
+        match self.send(now, waker) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
     /// Notes when the call ended, if it is timed. Returns when decoding begins.
     fn time(&mut self, arrival: Option<Box<Arrival>>) -> Option<Instant> {
+        let started = self.started();
         let timing = self.timing.as_mut()?;
         let found = self.attached.connection.clock.now();
         let (arrived, acknowledged) = match arrival {
             Some(arrival) => (arrival.at, arrival.acknowledged.filter(|_| timing.asked)),
             // What a one-way call waits for is the acknowledgement.
-            None => (found, self.method.oneway.then_some(found)),
+            None => (found, self.request.method.oneway.then_some(found)),
         };
         timing.moments = Some(Moments {
-            started: self.started,
+            started,
             acknowledged,
             arrived,
             found,
@@ -71,28 +203,27 @@ impl SentCall {
     }
 
     pub(in crate::client) fn time_left(&self) -> Duration {
-        self.deadline
+        self.request
+            .deadline
             .saturating_duration_since(self.attached.connection.clock.now())
     }
 
     /// Ends the call although its alarm has not rung.
     pub(in crate::client) fn expire(&self) {
-        self.attached.connection.registry.expire(self.id.sequence());
+        let registry = &self.attached.connection.registry;
+        registry.expire(self.request.id.sequence());
     }
 
     /// The producer has refused the command.
-    pub(in crate::client) fn withdraw(&mut self, error: TransportError) -> RpcError {
-        self.ended = true;
-        self.attached
-            .connection
-            .registry
-            .withdraw(self.id.sequence());
+    pub(super) fn withdraw(&self, error: TransportError) -> RpcError {
+        let registry = &self.attached.connection.registry;
+        registry.withdraw(self.request.id.sequence());
         self.not_persisted(error)
     }
 
     #[cold]
     fn error(&self, ending: Ending) -> RpcError {
-        let name = self.attached.name(self.method);
+        let name = self.attached.name(self.request.method);
         match ending {
             Ending::Expired { persisted, trouble } => {
                 let state = match (persisted, trouble) {
@@ -106,12 +237,12 @@ impl SentCall {
                         .to_owned(),
                     (false, Some(trouble)) => format!("its command may be in the log: {trouble}"),
                 };
-                let awaited = if self.method.oneway {
+                let awaited = if self.request.method.oneway {
                     "acknowledged"
                 } else {
                     "answered"
                 };
-                let timeout = self.deadline - self.started;
+                let timeout = self.timeout();
                 RpcError::new(
                     Code::DeadlineExceeded,
                     Outcome::Unknown,
@@ -142,7 +273,7 @@ impl SentCall {
         error
             .context(format_args!(
                 "the command of {} did not reach topic `{}`",
-                self.attached.name(self.method),
+                self.attached.name(self.request.method),
                 self.attached.commands
             ))
             .into_rpc(Outcome::NotRun)
@@ -155,12 +286,12 @@ impl Drop for SentCall {
             return;
         }
         let connection = &self.attached.connection;
-        if !connection.registry.forget(self.id.sequence()) || self.method.oneway {
+        if !connection.registry.forget(self.request.id.sequence()) || self.request.method.oneway {
             return;
         }
         let mut value = Vec::with_capacity(64);
         Cancel {
-            call_id: self.id,
+            call_id: self.request.id,
             service: self.attached.descriptor.name,
         }
         .encode(&mut value);

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use crate::call::Request;
 use crate::client::connection::Attached;
-use crate::client::outbound::encode;
 use crate::client::outbound::sent::SentCall;
+use crate::client::outbound::{encode, probe};
 use crate::client::pending::{Awaits, Refusal};
 use crate::client::timing::Timing;
 use crate::transport::Record;
@@ -22,68 +22,95 @@ pub(in crate::client) struct Attempt {
     pub(in crate::client) timing: Option<Box<Timing>>,
 }
 
-/// Sends one attempt of a call. The request is as before afterwards, and can be sent again once this
-/// attempt has ended: its id names the attempt's entry in the registry.
+/// Sends one attempt of a call, or first asks for the clock of the server that is to judge it.
 ///
 /// # Errors
 /// Always with the outcome `NotRun`, as far as this attempt goes.
 pub(in crate::client) fn submit(
     attached: Arc<Attached>,
-    request: &mut Request,
+    request: Request,
     attempt: Attempt,
     waker: &Waker,
 ) -> Result<SentCall, RpcError> {
     let Attempt {
         started,
         now,
-        mut timing,
-    } = attempt;
-    let method = request.method;
-    if request.deadline <= now {
-        return Err(too_late(&attached, method));
-    }
-    let partition = encode::partition(&attached, request)?;
-    let encoding = timing.is_some().then(Instant::now);
-    let begin = encode::command(&attached, request, now)?;
-    if let (Some(timing), Some(began)) = (&mut timing, encoding) {
-        timing.command = began.elapsed();
-    }
-    let asked = timing.as_ref().is_some_and(|timing| timing.asked);
-    let earliest = register(&attached, request, timing.is_some(), waker)?;
-    // Made before the command is handed over, so that not even a panic leaves the entry behind.
-    let mut sent = SentCall {
-        attached,
-        method,
-        id: request.id,
-        partition,
-        started,
-        deadline: request.deadline,
         timing,
-        ended: false,
-    };
-    let connection = &sent.attached.connection;
-    if earliest {
-        connection.alarm.ring_by(request.deadline);
+    } = attempt;
+    if request.deadline <= now {
+        return Err(too_late(&attached, request.method));
     }
-    let record = Record {
-        topic: &sent.attached.commands,
-        partition,
-        key: request.key.as_deref(),
-        value: &request.arguments.around()[begin..],
-        headers: &request.headers,
-        timestamp_ms: connection.clock.wall_us_at(now).div_euclid(1_000),
-        urgent: method.oneway || asked,
-    };
-    let in_flight = connection.registry.in_flight();
-    connection.batcher.on_send(in_flight, &connection.producer);
-    if let Err(error) = connection.producer.produce(record, request.id.sequence()) {
-        return Err(sent.withdraw(error));
+    let partition = encode::partition(&attached, &request)?;
+    let mut sent = SentCall::new(attached, request, partition, started, timing);
+    if sent.request.method.oneway {
+        sent.probe = probe::begin(&sent, now, waker);
     }
-    if let Some(timing) = &mut sent.timing {
-        timing.handed = Some(connection.clock.now());
-        timing.handed_wall_us = connection.clock.wall_us();
+    if sent.probe.is_none() {
+        sent.send(now, waker)?;
     }
     Ok(sent)
+}
+
+impl SentCall {
+    /// Sends the command, for the first time or once more.
+    ///
+    /// # Errors
+    /// As with [`submit`]. The call has ended then.
+    pub(super) fn send(&mut self, now: Instant, waker: &Waker) -> Result<(), RpcError> {
+        let sent = self.try_send(now, waker);
+        self.ended |= sent.is_err();
+        sent
+    }
+
+    fn try_send(&mut self, now: Instant, waker: &Waker) -> Result<(), RpcError> {
+        let started = self.started();
+        let Self {
+            attached,
+            request,
+            timing,
+            ..
+        } = self;
+        if request.deadline <= now {
+            return Err(too_late(attached, request.method));
+        }
+        let connection = &attached.connection;
+        let wall_us = connection.clock.wall_us_at(now);
+        let times = (started, now);
+        let (stamp, sent) =
+            attached
+                .clocks
+                .stamp(self.partition, times, wall_us, &*connection.clock);
+        self.stamp = stamp;
+        let encoding = timing.is_some().then(Instant::now);
+        let begin = encode::command(attached, request, now, sent)?;
+        if let (Some(timing), Some(began)) = (&mut *timing, encoding) {
+            timing.command = began.elapsed();
+        }
+        let asked = timing.as_ref().is_some_and(|timing| timing.asked);
+        // The entry is gone when this is dropped, so that not even a panic leaves it behind.
+        if register(attached, request, timing.is_some(), self.resent, waker)? {
+            connection.alarm.ring_by(request.deadline);
+        }
+        let record = Record {
+            topic: &attached.commands,
+            partition: self.partition,
+            key: request.key.as_deref(),
+            value: &request.arguments.around()[begin..],
+            headers: &request.headers,
+            timestamp_ms: wall_us.div_euclid(1_000),
+            urgent: request.method.oneway || asked,
+        };
+        let in_flight = connection.registry.in_flight();
+        connection.batcher.on_send(in_flight, &connection.producer);
+        if let Err(error) = connection.producer.produce(record, request.id.sequence()) {
+            return Err(self.withdraw(error));
+        }
+        if let Some(timing) = timing {
+            timing.handed = Some(connection.clock.now());
+            timing.handed_wall_us = connection.clock.wall_us();
+        }
+        Ok(())
+    }
 }
 
 /// Makes the entry of this attempt, which ends by the call's deadline at the latest. Says whether the
@@ -92,6 +119,7 @@ fn register(
     attached: &Attached,
     request: &Request,
     timed: bool,
+    resent: bool,
     waker: &Waker,
 ) -> Result<bool, RpcError> {
     let awaits = if request.method.oneway {
@@ -101,17 +129,14 @@ fn register(
             lane: attached.replies.number,
         }
     };
-    attached
-        .connection
-        .registry
-        .insert(
-            request.id.sequence(),
-            request.deadline,
-            awaits,
-            timed,
-            waker.clone(),
-        )
-        .map_err(|refusal| not_registered(refusal, attached, request.method))
+    let registry = &attached.connection.registry;
+    let (sequence, deadline) = (request.id.sequence(), request.deadline);
+    let entered = if resent {
+        registry.renew(sequence, deadline, awaits, timed, waker.clone())
+    } else {
+        registry.insert(sequence, deadline, awaits, timed, waker.clone())
+    };
+    entered.map_err(|refusal| not_registered(refusal, attached, request.method))
 }
 
 #[cold]

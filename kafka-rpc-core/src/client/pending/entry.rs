@@ -32,6 +32,15 @@ pub(super) enum Report {
 }
 
 impl Entry {
+    /// One that waits.
+    pub(super) const fn new(awaits: Awaits, timed: bool, waker: Waker) -> Self {
+        Self {
+            awaits,
+            timed,
+            state: State::Waiting(waker, Report::Nothing),
+        }
+    }
+
     pub(super) const fn waits(&self) -> bool {
         matches!(self.state, State::Waiting(..))
     }

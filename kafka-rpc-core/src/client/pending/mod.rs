@@ -30,7 +30,7 @@ use crate::client::metadata::Times;
 use crate::client::stats::ClientStats;
 use deadlines::NEVER;
 pub(super) use ending::{Arrival, Awaits, Ending, Refusal};
-use entry::{Entry, Report, State};
+use entry::{Entry, State};
 use shard::Shard;
 
 /// The token of records whose delivery nobody waits for, such as cancels.
@@ -50,7 +50,7 @@ type ShardGuard<'a> = MutexGuard<'a, Shard, REGISTRY_SHARD>;
 #[derive(Debug)]
 pub(super) struct Registry {
     shards: [Apart<Mutex<Shard, REGISTRY_SHARD>>; SHARDS],
-    /// Entries of all shards; never more than `capacity`.
+    /// Entries of all shards; never more than `capacity`, but for calls that are sent again.
     entries: Apart<AtomicUsize>,
     /// The alarm was told to ring at this time or earlier.
     rings: AtomicI64,
@@ -87,12 +87,39 @@ impl Registry {
         timed: bool,
         waker: Waker,
     ) -> Result<bool, Refusal> {
+        let entry = Entry::new(awaits, timed, waker);
+        self.enter(sequence, deadline, entry, false)
+    }
+
+    /// The same for a call that was answered and whose command is sent again, since the answer was none.
+    /// It had its place a moment ago, and has it back whoever else came since.
+    pub(super) fn renew(
+        &self,
+        sequence: u64,
+        deadline: Instant,
+        awaits: Awaits,
+        timed: bool,
+        waker: Waker,
+    ) -> Result<bool, Refusal> {
+        let entry = Entry::new(awaits, timed, waker);
+        self.enter(sequence, deadline, entry, true)
+    }
+
+    fn enter(
+        &self,
+        sequence: u64,
+        deadline: Instant,
+        entry: Entry,
+        again: bool,
+    ) -> Result<bool, Refusal> {
         let deadline = self.nanos(deadline);
         if self.is_closed() {
             return Err(Refusal::Closed);
         }
         let (mut shard, key) = self.shard(sequence);
-        if !self.admit() {
+        if again {
+            self.entries.0.fetch_add(1, Ordering::Relaxed);
+        } else if !self.admit() {
             shard.stats.refused += 1;
             drop(shard);
             return Err(Refusal::Full);
@@ -104,12 +131,11 @@ impl Registry {
             self.entries.0.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::Closed);
         }
-        let entry = Entry {
-            awaits,
-            timed,
-            state: State::Waiting(waker, Report::Nothing),
-        };
-        shard.insert(key, deadline, entry);
+        if again {
+            shard.renew(key, deadline, entry);
+        } else {
+            shard.insert(key, deadline, entry);
+        }
         // Under the lock: a tick says `NEVER` before it locks this shard to look for the earliest,
         // so either the tick finds the entry, or this finds `NEVER` or something newer.
         let earliest = deadline < self.rings.load(Ordering::Relaxed)

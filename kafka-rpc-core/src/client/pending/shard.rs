@@ -47,6 +47,15 @@ impl Shard {
         self.stats.started += 1;
     }
 
+    /// Inserts a call again that was answered: it goes on as if it hadn't been.
+    pub(super) fn renew(&mut self, key: u64, deadline: i64, entry: Entry) {
+        self.calls.insert(key, entry);
+        self.deadlines.push(deadline, key);
+        self.stats.in_flight += 1;
+        self.stats.answered -= 1;
+        self.stats.resent += 1;
+    }
+
     /// Ends the call that waits for this reply, or counts why none does.
     pub(super) fn reply(
         &mut self,

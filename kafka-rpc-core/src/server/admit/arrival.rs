@@ -21,8 +21,6 @@ pub(crate) struct Arrival<'a> {
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) timestamp_ms: i64,
     pub(crate) read_at: Instant,
-    /// The same by the wall clock, in microseconds since the Unix epoch.
-    pub(crate) read_at_us: i64,
     /// It has waited for the look-up of its reply topic.
     pub(crate) looked_up: bool,
     /// What it occupies: it ran on a former owner.

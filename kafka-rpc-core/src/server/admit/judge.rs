@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use super::age::Age;
 use super::reply_address::{Refused, ReplyTopic};
 use crate::server::complete::origin::Address;
 use crate::server::execute::pace::Pace;
-use crate::wire::limits::{MAX_BUDGET_MS, MAX_ENVELOPE_BYTES};
+use crate::wire::limits::{CLOCK_METHOD, MAX_BUDGET_MS, MAX_ENVELOPE_BYTES};
 use crate::wire::{Command, ReplyAddress};
 use crate::{Code, Descriptor, Service};
 
@@ -41,18 +42,21 @@ impl Hosted {
     }
 }
 
-impl Hosted {
-    /// The index of a method.
-    pub(crate) fn method(&self, name: &str) -> Option<usize> {
-        self.methods.get(name).copied()
-    }
-}
-
 /// What is to be done about a command.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// Nobody waits for it any more: dropped without a reply.
-    Expired,
+    /// Nobody waits for it any more, as far as its age can be told.
+    Expired {
+        reply_to: Option<Address>,
+        age: Duration,
+    },
+    /// It comes from the future by so much: its age can't be told.
+    Ahead {
+        reply_to: Option<Address>,
+        by: Duration,
+    },
+    /// It asks for this server's clock, and for nothing else.
+    Probe(Option<Address>),
     /// It asks for a reply where none may be sent, and so gets none.
     Forbidden,
     /// It asks for a reply in a partition that this topic didn't have when that was last looked up.
@@ -82,37 +86,38 @@ pub(crate) struct Admission {
     pub(crate) elsewhere: Vec<&'static str>,
     /// Reply topics that are allowed besides the services' own.
     pub(crate) allowed: Vec<Arc<ReplyTopic>>,
-    /// How much older than its budget a command may seem.
+    /// How far the clocks of callers and other servers may be from this server's.
     pub(crate) allowance: Duration,
 }
 
 impl Admission {
-    /// Judges a command of this size that seems `age_ms` old: size, expiry, reply address, then
-    /// method. Structure, version and critical flags were judged when it was decoded; capacity comes
-    /// after.
-    pub(crate) fn judge(&self, command: &Command<'_>, size: usize, age_ms: u64) -> Verdict {
+    /// Judges a command of this size and age: size, expiry, reply address, then method. Structure,
+    /// version and critical flags were judged when it was decoded; capacity comes after.
+    pub(crate) fn judge(&self, command: &Command<'_>, size: usize, age: Age) -> Verdict {
         let service = self.find(command.service);
         if service.is_none() && self.elsewhere.contains(&command.service) {
             return Verdict::Elsewhere;
         }
+        let told_to = || {
+            let address = command.reply_to?;
+            self.address(service, address).ok()
+        };
         if size > MAX_ENVELOPE_BYTES {
-            let reply_to = command
-                .reply_to
-                .and_then(|address| self.address(service, address).ok());
+            let reply_to = told_to();
             let problem =
                 format!("the command has {size} bytes; the limit is {MAX_ENVELOPE_BYTES}");
             return Verdict::Refused(reply_to, Code::InvalidArgument, problem);
         }
-        let age = Duration::from_millis(age_ms);
+        if command.method == CLOCK_METHOD {
+            return Verdict::Probe(told_to());
+        }
         let budget = Duration::from_millis(command.budget_ms.min(MAX_BUDGET_MS).into());
-        let Some(left) = (budget + self.allowance).checked_sub(age) else {
-            return Verdict::Expired;
-        };
-        // The allowance is for errors of the estimate. It isn't the handler's, unless the command
-        // seems to be older than it can be.
-        let left = match budget.checked_sub(age) {
-            Some(left) if !left.is_zero() => left,
-            _ => left,
+        let Some(left) = age.left(budget, self.allowance) else {
+            let reply_to = told_to();
+            return match age {
+                Age::Known(age) | Age::Presumed(age) => Verdict::Expired { reply_to, age },
+                Age::Ahead(by) => Verdict::Ahead { reply_to, by },
+            };
         };
 
         let reply_to = match command.reply_to {
@@ -166,6 +171,11 @@ impl Admission {
             .iter()
             .map(|hosted| &hosted.results)
             .chain(&self.allowed)
+    }
+
+    /// The index of a service's method.
+    pub(crate) fn method(&self, service: usize, name: &str) -> Option<usize> {
+        self.services[service].methods.get(name).copied()
     }
 
     /// The index of a service.

@@ -21,6 +21,8 @@ pub(crate) struct Refusal<'a> {
     pub(crate) code: Code,
     pub(crate) message: &'a str,
     pub(crate) retry_after_ms: Option<u32>,
+    /// When it was read; it has no other times.
+    pub(crate) times: StageTimes,
     /// Nobody waits for it after this.
     pub(crate) give_up: Instant,
 }
@@ -38,7 +40,7 @@ impl Refusal<'_> {
             let header = ReplyHeader {
                 call_id: self.call_id,
                 server,
-                times: StageTimes::default(),
+                times: self.times,
                 attempt: self.attempt,
             };
             let outcome = encode::not_started(first_delivery);

@@ -1,7 +1,5 @@
 //! The partitions that a member owns, from assignment to revocation.
 
-use std::time::{Duration, Instant};
-
 use hashbrown::HashMap;
 
 use super::tracker::{Read, Tracker};
@@ -27,7 +25,6 @@ struct Owned {
     generation: u64,
     /// Nothing at or above this offset was started before the assignment; `None` if that isn't known.
     fresh: Option<i64>,
-    since: Instant,
     tracker: Tracker,
     /// Something was settled since the last commit was asked for.
     progressed: bool,
@@ -48,28 +45,17 @@ pub(crate) struct HandedOver {
 pub(crate) struct Offsets {
     owned: HashMap<u32, Owned>,
     generations: u64,
-    /// The end offsets when the server was started, and when they were asked for.
-    ends_at_start: HashMap<u32, (i64, Instant)>,
     /// The longest note of those that were made last, as a share of what brokers take.
     longest_note: usize,
 }
 
 impl Offsets {
-    /// What was appended after these end offsets, asked for at `now`, was appended after `now`.
-    pub(crate) fn start(&mut self, ends: &[Option<i64>], now: Instant) {
-        let ends = (0..).zip(ends);
-        self.ends_at_start = ends
-            .filter_map(|(partition, end)| Some((partition, ((*end)?, now))))
-            .collect();
-    }
-
     /// A partition is owned from now on. `runs_here` tells which offsets of it `own` still runs.
     pub(crate) fn assign(
         &mut self,
         assigned: &Assigned,
         own: Executor,
         runs_here: impl Fn(i64) -> bool,
-        now: Instant,
     ) {
         let generation = self.next_generation();
         let committed = assigned.committed.as_ref();
@@ -89,7 +75,6 @@ impl Offsets {
             Owned {
                 generation,
                 fresh: [fresh, assigned.end].into_iter().flatten().min(),
-                since: now,
                 tracker,
                 progressed: false,
             },
@@ -112,7 +97,6 @@ impl Offsets {
             self.generations += 1;
             owned.generation = self.generations;
             owned.fresh = None;
-            self.ends_at_start.remove(&partition);
             owned.tracker = Tracker::default();
             read = owned.tracker.read(offset, false);
         }
@@ -124,25 +108,6 @@ impl Offsets {
             reply_ms,
         };
         Some((record, read))
-    }
-
-    /// How long a record can have been in the log, at most, given when the member last had nothing
-    /// to read; `None` where nothing is known, as for a backlog.
-    pub(crate) fn lag(
-        &self,
-        record: RecordRef,
-        idle: Option<Instant>,
-        now: Instant,
-    ) -> Option<Duration> {
-        let owned = self.owned.get(&record.partition)?;
-        let since = if owned.fresh.is_some_and(|fresh| record.offset >= fresh) {
-            idle.map_or(owned.since, |idle| idle.max(owned.since))
-        } else {
-            // It waited for an owner, but not longer than this server has been there.
-            let (end, started) = self.ends_at_start.get(&record.partition)?;
-            (record.offset >= *end).then_some(*started)?
-        };
-        Some(now.saturating_duration_since(since))
     }
 
     /// The generation of a partition that is owned.

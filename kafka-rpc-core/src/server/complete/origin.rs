@@ -21,6 +21,4 @@ pub(crate) struct Origin {
     pub(crate) method: usize,
     pub(crate) reply_to: Option<Address>,
     pub(crate) read_at: Instant,
-    /// The same by the wall clock, in microseconds since the Unix epoch.
-    pub(crate) read_at_us: i64,
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::reports::Report;
+use super::report::Report;
 use crate::call::{Context, Reason};
 use crate::server::complete::Completion;
 use crate::server::complete::offsets::RecordRef;

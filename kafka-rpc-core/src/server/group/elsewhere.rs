@@ -51,7 +51,7 @@ impl Transition<'_> {
         self.actions.wake_by(wake_by);
         // What its executor says of it comes after commands that a full member wouldn't read.
         if self.state.flow.is_full() {
-            self.state.flow.resume(now);
+            self.state.flow.resume();
             self.actions.flow = true;
         }
     }
@@ -98,7 +98,6 @@ impl Transition<'_> {
                     headers,
                     timestamp_ms,
                     read_at: now,
-                    read_at_us: self.env.shared.clock.wall_us_at(now),
                     looked_up: true,
                     lane,
                 }),
@@ -131,7 +130,7 @@ impl Transition<'_> {
     /// The call of a command, if its method is known.
     fn key_of(&self, command: &Command<'_>, partition: u32) -> Option<CallKey> {
         let service = self.env.admission.find(command.service)?;
-        let method = self.env.admission.services[service].method(command.method)?;
+        let method = self.env.admission.method(service, command.method)?;
         Some(CallKey {
             call_id: command.call_id,
             partition,

@@ -2,24 +2,27 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
 use super::flow::Capacity;
-use super::reports::Reports;
+use super::report::Reports;
 use crate::server::admit::judge::Admission;
+use crate::server::admit::server_clock::ServerClock;
 use crate::server::complete::Complete;
 use crate::server::complete::outbox::Backlog;
 use crate::server::observe::stats::Counters;
 use crate::server::schedule::Ordering as CallOrder;
 use crate::transport::{Alarm, Clock, Membership, Transport};
-use crate::wire::Executor;
+use crate::wire::{Executor, StageTimes};
 
 /// What the members of one server share.
 pub(crate) struct Shared {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// What deadlines are judged by.
+    pub(crate) server_clock: ServerClock,
     pub(crate) runtime: Handle,
     pub(crate) server_id: String,
     /// Names this server to the new owners of its partitions.
@@ -28,6 +31,19 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) complete: Arc<dyn Complete>,
     pub(crate) alarm: OnceLock<Box<dyn Alarm>>,
+}
+
+impl Shared {
+    /// The times of a reply to a command that was read then and wasn't run.
+    pub(crate) fn times(&self, read_at: Instant) -> StageTimes {
+        let reading = self.server_clock.at(read_at);
+        StageTimes {
+            queued_us: 0,
+            handler_us: 0,
+            read_at_us: u64::try_from(reading.us).ok(),
+            clock: Some(reading.clock),
+        }
+    }
 }
 
 /// How much of what a member does.

@@ -1,7 +1,5 @@
 //! Backpressure: whether a member reads on, and how much it holds.
 
-use std::time::Instant;
-
 /// How much a member may hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capacity {
@@ -27,8 +25,6 @@ pub(crate) struct Flow {
     full: bool,
     /// Bytes of the commands that wait.
     queued_bytes: usize,
-    /// When it was last let read on after it had been too full.
-    resumed: Option<Instant>,
 }
 
 impl Flow {
@@ -40,11 +36,6 @@ impl Flow {
     /// Bytes of the commands that wait.
     pub(crate) const fn queued_bytes(&self) -> usize {
         self.queued_bytes
-    }
-
-    /// When the member was last let read on.
-    pub(crate) const fn resumed(&self) -> Option<Instant> {
-        self.resumed
     }
 
     /// A command of this size begins to wait.
@@ -63,8 +54,7 @@ impl Flow {
     }
 
     /// Lets the member read on.
-    pub(crate) const fn resume(&mut self, now: Instant) {
+    pub(crate) const fn resume(&mut self) {
         self.full = false;
-        self.resumed = Some(now);
     }
 }

@@ -53,7 +53,7 @@ impl Transition<'_> {
             start.mode = self.stop_at_deadline(&start.context);
             self.actions.starts.push(start);
         }
-        self.read_on(now);
+        self.read_on();
     }
 
     /// Starts a command that needn't wait.
@@ -81,7 +81,7 @@ impl Transition<'_> {
     }
 
     /// Lets a member read on that was too full, if there is room again.
-    pub(super) fn read_on(&mut self, now: Instant) {
+    pub(super) fn read_on(&mut self) {
         let state = &mut *self.state;
         if !state.flow.is_full() {
             return;
@@ -92,7 +92,7 @@ impl Transition<'_> {
             && !self.env.backlog.exceeds(half.commands, half.bytes)
             && state.offsets.longest_note() <= LONG_NOTE
         {
-            state.flow.resume(now);
+            state.flow.resume();
             self.actions.flow = true;
         }
     }
@@ -100,7 +100,7 @@ impl Transition<'_> {
     /// Stops the reading while the note of a partition is nearly too long, and lets it go on after that.
     pub(super) fn heed_notes(&mut self, now: Instant) {
         if self.state.offsets.longest_note() <= LONG_NOTE {
-            return self.read_on(now);
+            return self.read_on();
         }
         if self.stop_reading()
             && let Some(suppressed) = self.state.throttles.long_note.pass(now)
@@ -163,7 +163,7 @@ impl Member {
                 Mode::Task(_) => micros(end.started_at.saturating_duration_since(origin.read_at)),
             },
             handler_us: micros(took),
-            read_at_us: u64::try_from(origin.read_at_us).ok(),
+            ..env.shared.times(origin.read_at)
         };
         let completion = completion(env, &mut run, end.ended, times);
         let reply = match &completion {

@@ -76,7 +76,6 @@ impl Transition<'_> {
                 headers: kept.headers,
                 timestamp_ms: kept.timestamp_ms,
                 read_at: self.env.shared.clock.now(),
-                read_at_us: self.env.shared.clock.wall_us(),
                 looked_up: true,
                 lane: None,
             });

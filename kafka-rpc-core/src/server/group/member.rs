@@ -44,11 +44,6 @@ impl Member {
         }
     }
 
-    /// Tells it the end offsets of its topic, asked for at `now`, before it joins.
-    pub(crate) fn starts_from(&self, ends: &[Option<i64>], now: Instant) {
-        lock(&self.state).offsets.start(ends, now);
-    }
-
     /// Gives it its membership, whose sink leads to it.
     pub(crate) fn joined(&self, membership: Arc<dyn Membership>) {
         // Records may come before `join` is done: what they wanted of the membership is made up for.
@@ -61,15 +56,6 @@ impl Member {
     pub(crate) fn load(&self) -> (usize, usize) {
         let state = lock(&self.state);
         (state.queue.queued(), state.queue.running())
-    }
-
-    /// Nothing was at hand to be read. A paused member reads nothing, whatever waits for it.
-    pub(super) fn idle(&self) {
-        let now = self.env.shared.clock.now();
-        let state = &mut *lock(&self.state);
-        if !state.flow.is_full() {
-            state.ages.idle(now, state.flow.resumed());
-        }
     }
 
     /// How many handlers had to be stopped at the end of a grace period.
@@ -193,7 +179,7 @@ impl Settle for Member {
                 transition.settle(record);
             }
             if transition.state.flow.is_full() {
-                transition.read_on(transition.env.shared.clock.now());
+                transition.read_on();
             }
         });
     }

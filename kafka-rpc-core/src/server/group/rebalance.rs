@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::member::Member;
-use super::reports::Report;
+use super::report::Report;
 use super::state::{Transition, key};
 use crate::call::Reason;
 use crate::server::calls::live::Live;
@@ -14,7 +14,6 @@ use crate::transport::{Assigned, Progress};
 
 impl Member {
     pub(super) fn assigned(self: &Arc<Self>, partitions: &[Assigned]) {
-        let now = self.env.shared.clock.now();
         let own = self.env.shared.executor;
         self.transition(|transition| {
             for assigned in partitions {
@@ -24,7 +23,7 @@ impl Member {
                 transition.abandon(&[partition]);
                 let state = &mut *transition.state;
                 let runs_here = |offset| state.handed_over.contains(partition, offset);
-                state.offsets.assign(assigned, own, runs_here, now);
+                state.offsets.assign(assigned, own, runs_here);
             }
             let numbers = partitions.iter().map(|assigned| assigned.partition);
             let event = Event::Assigned(numbers.collect());

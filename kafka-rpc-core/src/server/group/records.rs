@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::member::Member;
 use super::state::Transition;
 use crate::call::{Extensions, Request};
-use crate::server::admit::age::Age;
+use crate::server::admit::age;
 use crate::server::admit::arrival::{Arrival, collect, reply_ms};
 use crate::server::admit::judge::{Admitted, Verdict};
 use crate::server::admit::pending_lookup::{Keep, Kept};
@@ -31,14 +31,15 @@ impl Member {
     /// A record was read. Never blocks, and runs no user code but the `tracing` subscriber.
     pub(super) fn record(self: &Arc<Self>, record: &Incoming<'_>) -> Option<Box<Run>> {
         let read_at = self.env.shared.clock.now();
-        let read_at_us = self.env.shared.clock.wall_us_at(read_at);
+        // Replies bear the wall clock as it stands, whatever it was at the start: brokers go by it.
+        let wall_us = self.env.shared.clock.wall_us_at(read_at);
         let envelope = record.value.map(wire::decode);
         let headers = match envelope {
             Some(Ok(Envelope::Command(_))) => collect(record.headers),
             _ => Vec::new(),
         };
         self.transition(|transition| {
-            let Some((read, known)) = transition.read(record, read_at_us / 1_000) else {
+            let Some((read, known)) = transition.read(record, wall_us / 1_000) else {
                 return;
             };
             transition.hold_back(read_at);
@@ -62,7 +63,6 @@ impl Member {
                     headers,
                     timestamp_ms: record.timestamp_ms,
                     read_at,
-                    read_at_us,
                     looked_up: false,
                     lane: None,
                 }),
@@ -107,22 +107,15 @@ impl Transition<'_> {
     pub(super) fn judge(&mut self, mut arrival: Arrival<'_>) {
         let lane = arrival.lane.take();
         let (record, command) = (arrival.record, arrival.command);
-        let age = self.state.ages.of(&arrival, &self.state.offsets);
-        self.warn_of_skew(&arrival, age);
-        let verdict = self
-            .env
-            .admission
-            .judge(command, arrival.value.len(), age.ms);
+        let admission = &self.env.admission;
+        let now = self.env.shared.server_clock.at(arrival.read_at);
+        let age = age::of(command.sent, arrival.timestamp_ms, now, admission.allowance);
+        let verdict = admission.judge(command, arrival.value.len(), age);
         match verdict {
             Verdict::Admitted(admitted) => return self.admit(arrival, admitted, lane),
-            Verdict::Expired => {
-                count(&self.env.shared.counters.expired);
-                self.actions.events.push(Event::Expired {
-                    call_id: command.call_id,
-                    age_ms: age.ms,
-                });
-                self.complete(record, Completion::Silent);
-            }
+            Verdict::Expired { reply_to, age } => self.expire(&arrival, reply_to, age),
+            Verdict::Ahead { reply_to, by } => self.ahead(&arrival, reply_to, by),
+            Verdict::Probe(reply_to) => self.probed(&arrival, reply_to),
             Verdict::Elsewhere => self.foreign(record),
             Verdict::Forbidden => self.forbid(&arrival),
             Verdict::UnknownPartition => match self.state.pending_lookup.keep(&arrival) {
@@ -137,6 +130,7 @@ impl Transition<'_> {
                     code,
                     message: &problem,
                     retry_after_ms: None,
+                    times: self.env.shared.times(arrival.read_at),
                     // Its deadline may be a part of what is wrong with it.
                     give_up: arrival.read_at + UNKNOWN_DEADLINE,
                 };
@@ -205,7 +199,6 @@ impl Transition<'_> {
                 method,
                 reply_to,
                 read_at,
-                read_at_us: arrival.read_at_us,
             },
             request: Request {
                 id: command.call_id,
@@ -287,18 +280,5 @@ impl Transition<'_> {
     fn foreign(&mut self, record: RecordRef) {
         count(&self.env.shared.counters.foreign);
         self.complete(record, Completion::Silent);
-    }
-
-    fn warn_of_skew(&mut self, arrival: &Arrival<'_>, age: Age) {
-        if let Some(offset_ms) = age.skew_ms
-            && let Some(suppressed) = self.state.throttles.skew.pass(arrival.read_at)
-        {
-            count(&self.env.shared.counters.skew_warnings);
-            self.actions.events.push(Event::Skew {
-                client: arrival.command.call_id.instance(),
-                offset_ms,
-                suppressed,
-            });
-        }
     }
 }

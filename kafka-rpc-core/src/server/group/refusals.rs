@@ -36,6 +36,7 @@ impl Transition<'_> {
                     code: malformed.code,
                     message: &malformed.reason,
                     retry_after_ms: None,
+                    times: self.env.shared.times(now),
                     give_up: now + UNKNOWN_DEADLINE,
                 };
                 self.refuse(read, Some(address), &refusal);
@@ -67,6 +68,7 @@ impl Transition<'_> {
             code: Code::ResourceExhausted,
             message: &message,
             retry_after_ms: Some(RETRY_AFTER_MS),
+            times: self.env.shared.times(arrival.read_at),
             give_up: deadline,
         };
         self.refuse(arrival.record, Some(address), &refusal);

@@ -1,10 +1,11 @@
 //! Tells the new owners of partitions how the calls fare that go on here.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::member::Member;
+use super::report::Report;
 use crate::server::complete::offsets::RecordRef;
 use crate::server::complete::origin::Address;
 use crate::server::complete::outbox::Backlog;
@@ -16,23 +17,6 @@ const END_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a sign of life is: the next one follows.
 const LIFE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// What the new owner of a partition is told.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Report {
-    pub(crate) partition: u32,
-    /// The offsets of calls that are settled.
-    pub(crate) settled: Vec<i64>,
-    /// The offsets of calls that still run.
-    pub(crate) running: Vec<i64>,
-}
-
-/// What numbers a member's reports, and counts those on their way.
-#[derive(Debug, Default)]
-pub(crate) struct Reports {
-    number: AtomicU64,
-    backlog: Backlog,
-}
 
 impl Member {
     /// Writes a report to its partition.

@@ -50,12 +50,6 @@ impl GroupSink for GroupSinkHandle {
         }
     }
 
-    fn idle(&self) {
-        if let Some(member) = self.0.upgrade() {
-            member.idle();
-        }
-    }
-
     fn trouble(&self, error: TransportError) {
         if let Some(member) = self.0.upgrade() {
             Event::Trouble(error).emit(&member.env.group, &member.env.topic);

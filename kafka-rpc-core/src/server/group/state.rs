@@ -4,8 +4,8 @@ use super::actions::Actions;
 use super::env::Env;
 use super::flow::Flow;
 use super::timers::Timers;
-use crate::server::admit::age::Ages;
 use crate::server::admit::block_pool::BlockPool;
+use crate::server::admit::clock_answers::ClockAnswers;
 use crate::server::admit::pending_lookup::{Kept, PendingLookup};
 use crate::server::calls::CallKey;
 use crate::server::calls::cancel::EarlyCancels;
@@ -37,7 +37,7 @@ pub(crate) struct State {
     pub(crate) elsewhere: Elsewhere<Kept>,
     pub(crate) early_cancels: EarlyCancels,
     pub(crate) pending_lookup: PendingLookup,
-    pub(crate) ages: Ages,
+    pub(crate) clock_answers: ClockAnswers,
     pub(crate) timers: Timers,
     pub(crate) flow: Flow,
     pub(crate) blocks: BlockPool,
@@ -54,7 +54,7 @@ pub(crate) struct Throttles {
     pub(crate) full: Throttle,
     pub(crate) reply_backlog: Throttle,
     pub(crate) long_note: Throttle,
-    pub(crate) skew: Throttle,
+    pub(crate) ahead: Throttle,
 }
 
 impl State {
@@ -69,7 +69,7 @@ impl State {
             elsewhere: Elsewhere::default(),
             early_cancels: EarlyCancels::default(),
             pending_lookup: PendingLookup::default(),
-            ages: Ages::default(),
+            clock_answers: ClockAnswers::default(),
             timers: Timers::default(),
             flow: Flow::default(),
             blocks: BlockPool::default(),

@@ -46,7 +46,7 @@ pub(crate) enum Event {
     },
     Expired {
         call_id: CallId,
-        age_ms: u64,
+        age: Duration,
     },
     ExpiredInQueue {
         call_id: CallId,
@@ -58,9 +58,9 @@ pub(crate) enum Event {
     LongNote {
         suppressed: u64,
     },
-    Skew {
+    Ahead {
         client: [u8; 8],
-        offset_ms: i64,
+        by: Duration,
         suppressed: u64,
     },
 }
@@ -149,8 +149,8 @@ impl Event {
                     "the server is full; the builder's `queue_limit` and `concurrency` say when",
                 );
             }
-            Self::Expired { call_id, age_ms } => {
-                debug!(target: "kafka_rpc::server", group, topic, %call_id, age_ms, "expired");
+            Self::Expired { call_id, age } => {
+                debug!(target: "kafka_rpc::server", group, topic, %call_id, ?age, "expired");
             }
             Self::ExpiredInQueue { call_id, waited } => {
                 debug!(
@@ -172,17 +172,17 @@ impl Event {
                      command is read until some of the oldest have ended",
                 );
             }
-            Self::Skew {
+            Self::Ahead {
                 client,
-                offset_ms,
+                by,
                 suppressed,
             } => {
                 let client = u64::from_be_bytes(client);
                 warn!(
                     target: "kafka_rpc::server", group, topic, client = format_args!("{client:016x}"),
-                    offset_ms, suppressed,
-                    "a client's clock is off by more than 5 s; its calls are judged by the \
-                     estimated difference",
+                    ?by, suppressed,
+                    "a command is dated ahead of this server's clock, and was not run: its caller knows \
+                     nothing of this clock and couldn't be told; see that the clocks agree",
                 );
             }
         }

@@ -17,7 +17,7 @@ pub struct ServerStats {
     pub answered: u64,
     /// Handlers that gave an error of their own.
     pub app_errors: u64,
-    /// Commands that were dropped because nobody waited for them any more; they weren't run.
+    /// Commands that weren't run because nobody seemed to wait for them any more.
     pub expired: u64,
     /// Handlers that were stopped at their call's deadline.
     pub overdue: u64,
@@ -36,8 +36,9 @@ pub struct ServerStats {
     pub foreign: u64,
     /// Replies that couldn't be brought to the log, or not before their call's deadline.
     pub lost_replies: u64,
-    /// Warnings of a client's clock that is off.
-    pub skew_warnings: u64,
+    /// Commands that were answered with this server's clock alone, since the caller's seemed to be
+    /// another one.
+    pub clock_answers: u64,
     /// Commands that wait for a slot, or for the one before them.
     pub queued: u64,
     /// Handlers that run.
@@ -70,7 +71,7 @@ pub(crate) struct Counters {
     pub(crate) malformed: AtomicU64,
     pub(crate) foreign: AtomicU64,
     pub(crate) lost_replies: AtomicU64,
-    pub(crate) skew_warnings: AtomicU64,
+    pub(crate) clock_answers: AtomicU64,
     refused: [AtomicU64; Code::ALL.len()],
 }
 
@@ -96,7 +97,7 @@ impl Counters {
             malformed: self.malformed.load(Relaxed),
             foreign: self.foreign.load(Relaxed),
             lost_replies: self.lost_replies.load(Relaxed),
-            skew_warnings: self.skew_warnings.load(Relaxed),
+            clock_answers: self.clock_answers.load(Relaxed),
             queued: 0,
             running: 0,
             refused: self.refused.each_ref().map(|refused| refused.load(Relaxed)),

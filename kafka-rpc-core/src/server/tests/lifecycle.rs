@@ -260,7 +260,7 @@ async fn nothing_begins_long_after_its_deadline_however_long_the_log_showed_noth
         rig.send(&command);
         let deadline = rig.clock.now() + Duration::from_millis(budget_ms.into());
         // The server's allowance.
-        if deadline + Duration::from_secs(1) >= stalled + Duration::from_secs(45) {
+        if deadline + Duration::from_secs(1) > stalled + Duration::from_secs(45) {
             unexpired.push(arguments.to_vec());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod clocks;
 mod executors;
 mod hand_over;
 mod lifecycle;
@@ -25,7 +26,9 @@ use crate::transport::Clock;
 use crate::transport::memory::{MemoryBroker, MemoryNode, MemoryRecord};
 use crate::transport::sealed::Open;
 use crate::util::sync::lock;
-use crate::wire::{self, CallId, Cancel, Command, Envelope, Reply, ReplyAddress, ReplyBody};
+use crate::wire::{
+    self, CallId, Cancel, Command, Envelope, Reply, ReplyAddress, ReplyBody, Sent, StageTimes,
+};
 use crate::{Code, Descriptor, Dispatch, Method, Outcome, Service};
 
 const COMMANDS: &str = "Desk.commands";
@@ -249,6 +252,7 @@ impl Rig {
             idempotency_key: None,
             attempt: 1,
             fingerprint: None,
+            sent: None,
         }
     }
 

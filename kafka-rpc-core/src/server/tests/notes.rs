@@ -33,8 +33,6 @@ impl GroupSink for Scribe {
 
     fn flush(&self) {}
 
-    fn idle(&self) {}
-
     fn trouble(&self, _: TransportError) {}
 }
 

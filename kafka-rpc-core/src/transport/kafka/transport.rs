@@ -75,10 +75,6 @@ impl Transport for KafkaTransport {
         topics::partitions(&self.settings, topic, timeout)
     }
 
-    fn ends(&self, topic: &str, partitions: u32, timeout: Duration) -> BoxFuture<Vec<Option<i64>>> {
-        topics::ends(&self.settings, topic, partitions, timeout)
-    }
-
     fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>> {
         topics::create(&self.settings, topic)
     }

@@ -1,7 +1,7 @@
 //! The runtime's time, paused or not, and alarms that ring by it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -29,6 +29,10 @@ impl Clock for MemoryClock {
     fn wall_us_at(&self, now: Instant) -> i64 {
         let offset = self.node.wall_offset_ms().saturating_mul(1000);
         self.shared.executor.wall_us_at(now).saturating_add(offset)
+    }
+
+    fn suspended(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 
     fn alarm(&self, tick: Arc<dyn Tick>) -> Box<dyn Alarm> {

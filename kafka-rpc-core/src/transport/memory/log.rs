@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use crate::transport::memory::fate::Fate;
 use crate::transport::memory::record::{self, Batch, MemoryRecord, Parts, Stored};
+use crate::transport::memory::runtime::Executor;
 
 /// What one stored record costs besides its bytes, for the limit on the log.
 const RECORD_OVERHEAD: usize = 128;
@@ -120,6 +121,8 @@ pub(super) struct Topic {
     pub(super) fates: VecDeque<Fate>,
     /// How many of the next records are stored twice.
     pub(super) duplicates: usize,
+    /// What gives records the time of their append, if their own doesn't count.
+    pub(super) append_time: Option<Arc<Executor>>,
 }
 
 impl Topic {
@@ -129,6 +132,7 @@ impl Topic {
             partitions: (0..partitions).map(|_| Partition::default()).collect(),
             fates: VecDeque::new(),
             duplicates: 0,
+            append_time: None,
         }
     }
 
@@ -145,7 +149,15 @@ impl Topic {
     }
 
     /// Appends a record; the offset, or `None` if there is no such partition.
-    pub(super) fn append(&mut self, partition: u32, parts: Parts<'_>, limit: usize) -> Option<i64> {
+    pub(super) fn append(
+        &mut self,
+        partition: u32,
+        mut parts: Parts<'_>,
+        limit: usize,
+    ) -> Option<i64> {
+        if let Some(executor) = &self.append_time {
+            parts.timestamp_ms = executor.wall_us_at(executor.now()).div_euclid(1_000);
+        }
         let log = self.partitions.get_mut(usize::try_from(partition).ok()?)?;
         if self.duplicates > 0 {
             self.duplicates -= 1;

@@ -23,12 +23,8 @@ enum Step {
     Stop,
     /// The sink is to be asked what is to be committed.
     Commit,
-    /// Nothing to do before this time, or before it is woken. `caught_up` if it is because there
-    /// is nothing to read.
-    Wait {
-        until: Option<Instant>,
-        caught_up: bool,
-    },
+    /// Nothing to do before this time, or before it is woken.
+    Wait(Option<Instant>),
     Event(Event),
     Trouble(TransportError),
     /// The batch has records of this partition.
@@ -45,10 +41,7 @@ impl Shared {
             return Step::Stop;
         }
         if member.node.frozen() {
-            return Step::Wait {
-                until: None,
-                caught_up: false,
-            };
+            return Step::Wait(None);
         }
         if let Some(event) = member.next_event() {
             return Step::Event(event);
@@ -93,14 +86,13 @@ impl Shared {
 
 /// Reads a batch of the partition whose turn it is.
 fn read(state: &mut State, place: Place, until: Option<Instant>, batch: &mut Batch) -> Step {
-    let wait = |caught_up| Step::Wait { until, caught_up };
     let (member, readable) = match state.member_and_topic(place) {
         Some(found) => found,
         None => return Step::Stop,
     };
     let topic = match readable {
         Ok(topic) => topic,
-        Err(error) if member.troubled == Some(error.kind) => return wait(false),
+        Err(error) if member.troubled == Some(error.kind) => return Step::Wait(until),
         Err(error) => {
             member.troubled = Some(error.kind);
             return Step::Trouble(error);
@@ -108,7 +100,7 @@ fn read(state: &mut State, place: Place, until: Option<Instant>, batch: &mut Bat
     };
     member.troubled = None;
     if member.paused {
-        return wait(false);
+        return Step::Wait(until);
     }
     let (before, after) = (0..member.turn, member.turn..);
     let order = member
@@ -127,7 +119,7 @@ fn read(state: &mut State, place: Place, until: Option<Instant>, batch: &mut Bat
             return Step::Records(partition);
         }
     }
-    wait(true)
+    Step::Wait(until)
 }
 
 async fn run(
@@ -139,8 +131,6 @@ async fn run(
     _ended: watch::Sender<()>,
 ) {
     let mut batch = Batch::default();
-    // Whether the sink heard anything since it was last told that nothing is waiting.
-    let mut heard = false;
     loop {
         let step = shared.step(place, &progressed, &mut batch);
         match step {
@@ -149,19 +139,10 @@ async fn run(
                 progressed.store(false, Ordering::Release);
                 shared.commit(place, sink.progress());
             }
-            Step::Wait { until, caught_up } => {
-                if caught_up && std::mem::take(&mut heard) {
-                    sink.idle();
-                }
-                shared.executor.until(until, wake.notified()).await;
-            }
-            Step::Event(event) => {
-                heard = true;
-                tell(&shared, place, &*sink, event);
-            }
+            Step::Wait(until) => shared.executor.until(until, wake.notified()).await,
+            Step::Event(event) => tell(&shared, place, &*sink, event),
             Step::Trouble(error) => sink.trouble(error),
             Step::Records(partition) => {
-                heard = true;
                 for record in batch.records(partition) {
                     match sink.record(record) {
                         None => {}

@@ -149,6 +149,17 @@ impl MemoryBroker {
         self.main.shared.lock().committed(group, topic, partition)
     }
 
+    /// Gives records of a topic the broker's time at their append instead of their own from now on, as
+    /// `message.timestamp.type=LogAppendTime` does.
+    ///
+    /// # Errors
+    /// There is no such topic.
+    pub fn set_log_append_time(&self, topic: &str) -> Result<(), TransportError> {
+        let shared = &self.main.shared;
+        let executor = Arc::clone(&shared.executor);
+        shared.on_topic(topic, |topic| topic.append_time = Some(executor))
+    }
+
     /// Sets the largest record that producers take, with its overhead. The default is 1,000,000
     /// bytes, as Kafka clients have it.
     pub fn set_max_record_bytes(&self, bytes: usize) {

@@ -49,7 +49,7 @@ pub(super) struct Parts<'a> {
     key: Option<&'a [u8]>,
     value: Option<&'a [u8]>,
     headers: &'a [Header],
-    timestamp_ms: i64,
+    pub(super) timestamp_ms: i64,
 }
 
 impl Parts<'_> {

@@ -108,25 +108,6 @@ impl Transport for MemoryTransport {
         })
     }
 
-    fn ends(
-        &self,
-        topic: &str,
-        partitions: u32,
-        patience: Duration,
-    ) -> BoxFuture<Vec<Option<i64>>> {
-        let (shared, node) = (Arc::clone(&self.shared), Arc::clone(&self.node));
-        let topic = topic.to_owned();
-        Box::pin(async move {
-            if !node.connected() {
-                shared.executor.sleep(patience).await;
-                return vec![None; partitions as usize];
-            }
-            (0..partitions)
-                .map(|partition| shared.on_partition(&topic, partition, |log| log.end()).ok())
-                .collect()
-        })
-    }
-
     fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>> {
         self.lazily(move |shared, node| {
             let mut state = shared.lock();

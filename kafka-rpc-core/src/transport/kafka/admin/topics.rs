@@ -1,15 +1,13 @@
 //! Looks topics up and creates them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{IsError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{IsError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{Offset, TopicPartitionList};
 
 use crate::transport::kafka::client::blocking::{self, Reply};
 use crate::transport::kafka::client::errors;
@@ -56,58 +54,6 @@ pub(in crate::transport::kafka) fn partitions(
             }
         }
     })
-}
-
-pub(in crate::transport::kafka) fn ends(
-    settings: &Arc<Settings>,
-    topic: &str,
-    partitions: u32,
-    timeout: Duration,
-) -> BoxFuture<Vec<Option<i64>>> {
-    let (settings, topic) = (Arc::clone(settings), topic.to_owned());
-    let numbers: Vec<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX)).collect();
-    let asked = numbers.clone();
-    let found = blocking::start("kafka-rpc-metadata", move |reply: Reply<_>| {
-        match Lookup::open(&settings) {
-            Err(error) => drop(reply.send(Err(error))),
-            Ok(lookup) => {
-                let found = end_offsets(&lookup.client, &topic, &asked, timeout);
-                let doing = format!("the offsets of {topic} can't be read");
-                // Before the client is torn down, which takes its time.
-                drop(reply.send(found.map_err(|error| errors::from_kafka(&doing, &error))));
-            }
-        }
-    });
-    Box::pin(async move {
-        let found = found.await.unwrap_or_default();
-        numbers
-            .iter()
-            .map(|number| found.get(number).copied())
-            .collect()
-    })
-}
-
-/// The end offsets of these partitions, as far as they can be read in time, in one request.
-pub(in crate::transport::kafka) fn end_offsets<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    topic: &str,
-    partitions: &[i32],
-    timeout: Duration,
-) -> KafkaResult<BTreeMap<i32, i64>> {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        // The logical end is -1, and a question for the offset at time -1 is one for the end.
-        list.add_partition_offset(topic, *partition, Offset::End)?;
-    }
-    let found = consumer.offsets_for_times(list, timeout)?;
-    Ok(found
-        .elements()
-        .iter()
-        .filter_map(|one| match (one.error(), one.offset()) {
-            (Ok(()), Offset::Offset(end)) => Some((one.partition(), end)),
-            _ => None,
-        })
-        .collect())
 }
 
 pub(in crate::transport::kafka) fn create(

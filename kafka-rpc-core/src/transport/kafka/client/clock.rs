@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::transport::kafka::client::blocking;
+use crate::transport::kafka::ffi;
 use crate::transport::{Alarm, Clock, Tick};
 use crate::util::lock_order::ALARM_PLAN;
 use crate::util::sync::{Condvar, Mutex, lock};
@@ -72,6 +73,10 @@ impl Clock for SystemClock {
 
     fn wall_us_at(&self, now: Instant) -> i64 {
         TOGETHER.wall_us(now)
+    }
+
+    fn suspended(&self) -> Option<Duration> {
+        ffi::suspended()
     }
 
     fn alarm(&self, tick: Arc<dyn Tick>) -> Box<dyn Alarm> {

@@ -34,10 +34,10 @@ pub(in crate::transport::kafka) struct Shared {
     pub(super) without_notes: AtomicBool,
     /// The group has given the member partitions, or none, since it has subscribed.
     pub(super) joined: AtomicBool,
-    /// The group has assigned partitions of another topic.
-    pub(super) misassigned: AtomicBool,
     /// There was a rebalance since the poller last looked.
     pub(super) rebalanced: AtomicBool,
+    /// The group has assigned partitions of another topic.
+    pub(super) misassigned: AtomicBool,
     /// No records are wanted. Librdkafka isn't told: it drops an order to pause or to resume that
     /// another one overtakes, and every rebalance gives some. It reads on until its queue is full,
     /// and what is in there waits.
@@ -65,8 +65,8 @@ impl Shared {
             progressed: AtomicBool::new(false),
             without_notes: AtomicBool::new(false),
             joined: AtomicBool::new(false),
-            misassigned: AtomicBool::new(false),
             rebalanced: AtomicBool::new(false),
+            misassigned: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             leave_by: Mutex::default(),
             leaving: Latch::default(),

@@ -33,10 +33,6 @@ const PAUSED_ROUND: Duration = Duration::from_millis(5);
 /// The time between two commits.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How long after a rebalance it tells nothing that no record is there: librdkafka stops all partitions
-/// for it, and may take a second to read on.
-const CATCH_UP: Duration = Duration::from_secs(1);
-
 /// The pause between two attempts to get partitions of the right topic.
 const REJOIN_PAUSE: Duration = Duration::from_secs(5);
 
@@ -45,8 +41,6 @@ pub(super) struct Poller {
     pub(super) consumer: ffi::Consumer<Context>,
     burst: Burst,
     committed: Instant,
-    /// Until when it may be that records wait unseen.
-    catches_up: Option<Instant>,
     rejoined: Option<Instant>,
     questions: Questions,
     leaving: Option<Leaving>,
@@ -58,7 +52,6 @@ impl Poller {
             consumer,
             burst: Burst::default(),
             committed: Instant::now(),
-            catches_up: None,
             rejoined: None,
             questions: Questions::default(),
             leaving: None,
@@ -72,7 +65,6 @@ impl Poller {
             // What librdkafka gave out, it won't give out again: it is handed on before anything else.
             if self.consumer.is_handed_on() {
                 if shared.rebalanced.swap(false, Ordering::AcqRel) {
-                    self.catches_up = Instant::now().checked_add(CATCH_UP);
                     self.questions.ask(&self.consumer, shared);
                 }
                 self.questions.go_on(&self.consumer, shared);
@@ -87,7 +79,7 @@ impl Poller {
                     self.rejoin(shared);
                 }
             }
-            // Without waiting first: only so can it be told that nothing is there.
+            // Without waiting first: what was held back goes when nothing more is there.
             let mut polled = self.poll(shared, Duration::ZERO);
             if matches!(polled, Polled::Nothing) && self.burst.is_partial_batch(Instant::now) {
                 polled = self.poll(shared, PARTIAL_BATCH_ROUND);
@@ -95,9 +87,6 @@ impl Poller {
             if matches!(polled, Polled::Nothing) {
                 self.burst.end(Instant::now);
                 shared.sink.flush();
-                if self.has_caught_up(shared) {
-                    shared.sink.idle();
-                }
                 let round = if self.leaving.is_some() {
                     LEAVING_ROUND
                 } else {
@@ -137,15 +126,6 @@ impl Poller {
             return self.consumer.poll_events(wait, hand_on);
         }
         self.consumer.poll(wait, hand_on)
-    }
-
-    /// Whether what is there to read has most likely been fetched since the last rebalance.
-    fn has_caught_up(&mut self, shared: &Shared) -> bool {
-        if shared.rebalanced.load(Ordering::Acquire) {
-            return false;
-        }
-        self.catches_up = self.catches_up.filter(|until| Instant::now() < *until);
-        self.catches_up.is_none()
     }
 
     /// Goes on to leave; says whether the member has left.

@@ -22,6 +22,7 @@ mod positions;
 mod producer;
 mod queue;
 mod scheduling;
+mod suspended;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -45,6 +46,7 @@ pub(super) use positions::Found;
 pub(super) use producer::Producer;
 pub(super) use queue::Alerted;
 pub(super) use scheduling::with_batch_scheduling;
+pub(super) use suspended::suspended;
 pub(super) use version::warn_if_untested;
 
 /// Whether a record whose delivery ended with an error is certainly not in the log.

@@ -98,7 +98,7 @@ fn commits_happen_while_it_reads() {
 }
 
 #[test]
-fn says_when_nothing_is_waiting() {
+fn flushes_when_nothing_more_is_at_hand() {
     let bed = Bed::new();
     let topic = bed.topic(1);
     let (producer, reports) = bed.producer();
@@ -106,7 +106,7 @@ fn says_when_nothing_is_waiting() {
     heard.assigned();
     append(&*producer, &reports, &topic, 0, b"0");
     heard.record();
-    heard.wait("idle", |event| matches!(event, Event::Idle).then_some(()));
+    heard.wait("flush", |event| matches!(event, Event::Flush).then_some(()));
     leave(&*member);
 }
 
@@ -123,13 +123,13 @@ fn a_paused_member_reads_nothing_until_it_is_resumed() {
     // Idle rounds of the member's thread: by the second one it has seen the request.
     while heard.0.try_recv().is_ok() {}
     for _ in 0..3 {
-        heard.wait("idle", |event| matches!(event, Event::Idle).then_some(()));
+        heard.wait("flush", |event| matches!(event, Event::Flush).then_some(()));
     }
     append(&*producer, &reports, &topic, 0, b"during");
     for _ in 0..20 {
-        heard.wait("idle", |event| match event {
+        heard.wait("flush", |event| match event {
             Event::Record(read) => panic!("{read:?} came while paused"),
-            Event::Idle => Some(()),
+            Event::Flush => Some(()),
             _ => None,
         });
     }
@@ -147,14 +147,14 @@ fn what_was_taken_away_while_paused_is_read_when_it_is_back() {
     assert_eq!(heard.assigned().len(), 2);
     first.pause();
     for _ in 0..3 {
-        heard.wait("idle", |event| matches!(event, Event::Idle).then_some(()));
+        heard.wait("flush", |event| matches!(event, Event::Flush).then_some(()));
     }
     let (second, other) = join(&bed, &topic);
     let moved = other.assigned()[0].partition;
     first.resume();
     while heard.0.try_recv().is_ok() {}
     for _ in 0..30 {
-        heard.wait("idle", |event| matches!(event, Event::Idle).then_some(()));
+        heard.wait("flush", |event| matches!(event, Event::Flush).then_some(()));
     }
     leave(&*second);
     heard.assigned();

@@ -158,7 +158,7 @@ impl Heard {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.0.recv_timeout(left) {
-                Ok(Event::Idle) if skipped.len() > 100 => {}
+                Ok(Event::Flush) if skipped.len() > 100 => {}
                 Ok(event) => {
                     skipped.push(format!("{event:?}"));
                     if let Some(picked) = pick(event) {

@@ -21,7 +21,7 @@ pub(super) enum Event {
     Revoked(Vec<u32>),
     NotHandedOver(Vec<u32>),
     Lost(Vec<u32>),
-    Idle,
+    Flush,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -142,10 +142,8 @@ impl GroupSink for Recorder {
         Some(Box::new(work))
     }
 
-    fn flush(&self) {}
-
-    fn idle(&self) {
-        self.tell(Event::Idle);
+    fn flush(&self) {
+        self.tell(Event::Flush);
     }
 
     fn trouble(&self, error: TransportError) {

@@ -15,17 +15,11 @@ async fn starts_at_the_earliest_record_and_says_where_the_end_was() {
     settle().await;
     assert_eq!(
         told.take(),
-        [
-            "assigned [(0, 1), (1, 2)]",
-            "0@0 a",
-            "1@0 b",
-            "1@1 c",
-            "idle"
-        ]
+        ["assigned [(0, 1), (1, 2)]", "0@0 a", "1@0 b", "1@1 c"]
     );
     append(&broker, "t", 0, "d");
     settle().await;
-    assert_eq!(told.take(), ["0@1 d", "idle"]);
+    assert_eq!(told.take(), ["0@1 d"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +42,6 @@ async fn resumes_at_the_commit() {
             "0@0 a",
             "0@1 b",
             "0@2 c",
-            "idle",
             "revoked [0]"
         ]
     );
@@ -63,7 +56,7 @@ async fn resumes_at_the_commit() {
     let told = Told::new();
     let _member = join(&broker.main_node(), "t", &told).await;
     settle().await;
-    assert_eq!(told.take(), ["assigned [(0, 3)]", "0@2 c", "idle"]);
+    assert_eq!(told.take(), ["assigned [(0, 3)]", "0@2 c"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,22 +92,11 @@ async fn a_second_member_goes_on_after_the_last_commit_of_the_first_and_finds_it
     settle().await;
     assert_eq!(
         one.take(),
-        [
-            "assigned [(0, 0), (1, 0)]",
-            "1@0 a",
-            "idle",
-            "revoked [1]",
-            "idle"
-        ]
+        ["assigned [(0, 0), (1, 0)]", "1@0 a", "revoked [1]"]
     );
     assert_eq!(
         two.take(),
-        [
-            "assigned [(1, 2)]",
-            "note of 1: \"what runs\"",
-            "1@1 b",
-            "idle"
-        ]
+        ["assigned [(1, 2)]", "note of 1: \"what runs\"", "1@1 b"]
     );
     commit(&first, &one, 1, 0).await;
     assert_eq!(
@@ -124,7 +106,7 @@ async fn a_second_member_goes_on_after_the_last_commit_of_the_first_and_finds_it
     );
     append(&broker, "t", 0, "c");
     settle().await;
-    assert_eq!(one.take(), ["0@0 c", "idle"]);
+    assert_eq!(one.take(), ["0@0 c"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +122,7 @@ async fn what_another_program_wrote_beside_an_offset_arrives_as_it_is() {
         let second = join(&broker.main_node(), "t", &two).await;
         settle().await;
         let expected = format!("note of 0: {note:?}");
-        assert_eq!(two.take(), ["assigned [(0, 0)]", &*expected, "idle"]);
+        assert_eq!(two.take(), ["assigned [(0, 0)]", &*expected]);
         second.leave(Duration::from_secs(1)).await.unwrap();
     }
 }
@@ -156,7 +138,7 @@ async fn a_note_that_is_too_long_is_left_out() {
     first.leave(Duration::from_secs(1)).await.unwrap();
     let _second = join(&broker.main_node(), "t", &two).await;
     settle().await;
-    assert_eq!(two.take(), ["assigned [(0, 1)]", "idle"]);
+    assert_eq!(two.take(), ["assigned [(0, 1)]"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,8 +154,8 @@ async fn a_last_commit_that_does_not_reach_the_broker_is_told() {
     one.done(1, 1, Some("what runs"));
     let _second = join(&broker.main_node(), "t", &two).await;
     settle().await;
-    assert_eq!(one.take(), ["revoked [1]", "not handed over [1]", "idle"]);
-    assert_eq!(two.take(), ["assigned [(1, 1)]", "1@0 a", "idle"]);
+    assert_eq!(one.take(), ["revoked [1]", "not handed over [1]"]);
+    assert_eq!(two.take(), ["assigned [(1, 1)]", "1@0 a"]);
     node.release_commits();
     assert_eq!(
         broker.committed("g", "t", 1),
@@ -193,8 +175,8 @@ async fn dropping_a_membership_leaves_in_the_background() {
     assert!(two.take().is_empty());
     drop(first);
     settle().await;
-    assert_eq!(one.take(), ["assigned [(0, 0)]", "idle", "revoked [0]"]);
-    assert_eq!(two.take(), ["assigned [(0, 0)]", "idle"]);
+    assert_eq!(one.take(), ["assigned [(0, 0)]", "revoked [0]"]);
+    assert_eq!(two.take(), ["assigned [(0, 0)]"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,7 +193,7 @@ async fn leaving_ends_with_its_patience_and_says_that_the_group_was_not_told() {
     assert_eq!(error.kind, TransportErrorKind::Unavailable);
     assert_eq!(start.elapsed(), Duration::from_secs(2));
     settle().await;
-    assert_eq!(two.take(), ["assigned [(0, 0)]", "idle"]);
+    assert_eq!(two.take(), ["assigned [(0, 0)]"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,7 +209,7 @@ async fn a_paused_member_gets_nothing_until_it_resumes() {
     assert!(told.take().is_empty());
     member.resume();
     settle().await;
-    assert_eq!(told.take(), ["0@0 a", "idle"]);
+    assert_eq!(told.take(), ["0@0 a"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,7 +225,7 @@ async fn a_busy_partition_does_not_starve_another() {
     let lines = told.take();
     let place = lines.iter().position(|line| line == "1@0 quiet").unwrap();
     assert!(place < 200, "{place}");
-    assert_eq!(lines.len(), 1003);
+    assert_eq!(lines.len(), 1002);
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,13 +239,7 @@ async fn added_partitions_are_assigned() {
     settle().await;
     assert_eq!(
         told.take(),
-        [
-            "assigned [(0, 0)]",
-            "idle",
-            "assigned [(1, 0), (2, 0)]",
-            "2@0 a",
-            "idle"
-        ]
+        ["assigned [(0, 0)]", "assigned [(1, 0), (2, 0)]", "2@0 a"]
     );
 }
 
@@ -284,11 +260,9 @@ async fn a_recreated_topic_is_lost_and_assigned_again_without_its_commits() {
         [
             "assigned [(0, 0)]",
             "0@0 old",
-            "idle",
             "lost [0]",
             "assigned [(0, 0)]",
-            "0@0 new",
-            "idle"
+            "0@0 new"
         ]
     );
     assert_eq!(broker.committed("g", "t", 0), None);
@@ -304,7 +278,7 @@ async fn a_truncated_partition_goes_on_at_the_earliest_record() {
     let told = Told::new();
     let _member = join(&broker.main_node(), "t", &told).await;
     settle().await;
-    assert_eq!(told.take(), ["assigned [(0, 3)]", "0@2 c", "idle"]);
+    assert_eq!(told.take(), ["assigned [(0, 3)]", "0@2 c"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -331,16 +305,12 @@ async fn a_static_member_keeps_its_partitions_over_a_restart() {
         .await
         .unwrap();
     settle().await;
-    assert_eq!(again.take(), ["assigned [(0, 0)]", "idle"]);
+    assert_eq!(again.take(), ["assigned [(0, 0)]"]);
     assert!(other.take().is_empty());
 
     second.leave(Duration::from_secs(1)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(7)).await;
-    assert_eq!(
-        other.take(),
-        ["assigned [(0, 0)]", "idle"],
-        "its session has ended"
-    );
+    assert_eq!(other.take(), ["assigned [(0, 0)]"], "its session has ended");
 }
 
 #[tokio::test(start_paused = true)]
@@ -361,9 +331,9 @@ async fn a_second_member_of_the_same_instance_name_fences_the_first() {
     settle().await;
     assert_eq!(
         one.take(),
-        ["assigned [(0, 0)]", "idle", "lost [0]", "trouble Closed"]
+        ["assigned [(0, 0)]", "lost [0]", "trouble Closed"]
     );
-    assert_eq!(two.take(), ["assigned [(0, 0)]", "idle"]);
+    assert_eq!(two.take(), ["assigned [(0, 0)]"]);
 }
 
 #[tokio::test(start_paused = true)]

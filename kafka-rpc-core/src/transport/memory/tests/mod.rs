@@ -124,10 +124,6 @@ impl GroupSink for Told {
 
     fn flush(&self) {}
 
-    fn idle(&self) {
-        self.write("idle".to_owned());
-    }
-
     fn trouble(&self, error: TransportError) {
         self.write(format!("trouble {:?}", error.kind));
     }

@@ -22,7 +22,7 @@ async fn after_a_crash_another_member_takes_over_when_the_session_ends() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(two.take().is_empty());
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(two.take(), ["assigned [(0, 2)]", "0@1 b", "idle"]);
+    assert_eq!(two.take(), ["assigned [(0, 2)]", "0@1 b"]);
     assert!(one.take().is_empty());
 }
 
@@ -90,7 +90,7 @@ async fn a_frozen_process_goes_on_where_it_was() {
     assert_eq!(broker.committed("g", "t", 0), None);
     node.thaw();
     settle().await;
-    assert_eq!(joined.take(), ["0@0 a", "0@1 b", "idle"]);
+    assert_eq!(joined.take(), ["0@0 a", "0@1 b"]);
     assert_eq!(listened.take(), ["0@0 a", "0@1 b"]);
     assert_eq!(delivered.take(), ["1 persisted"]);
     assert_eq!(broker.committed("g", "t", 0), Some(1));
@@ -110,7 +110,7 @@ async fn a_zombie_learns_that_it_was_expelled_and_joins_again() {
     one.done(0, 99, None);
     member.progressed();
     tokio::time::sleep(Duration::from_secs(7)).await;
-    assert_eq!(two.take(), ["assigned [(0, 0)]", "idle"]);
+    assert_eq!(two.take(), ["assigned [(0, 0)]"]);
     node.thaw();
     settle().await;
     assert_eq!(
@@ -118,8 +118,8 @@ async fn a_zombie_learns_that_it_was_expelled_and_joins_again() {
         None,
         "a zombie's commit is fenced"
     );
-    assert_eq!(one.take(), ["lost [0]", "assigned [(1, 0)]", "idle"]);
-    assert_eq!(two.take(), ["revoked [1]", "idle"]);
+    assert_eq!(one.take(), ["lost [0]", "assigned [(1, 0)]"]);
+    assert_eq!(two.take(), ["revoked [1]"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,7 +138,7 @@ async fn a_member_that_is_cut_off_notices_that_its_session_has_ended() {
     assert_eq!(told.take(), ["lost [0]"]);
     node.heal();
     settle().await;
-    assert_eq!(told.take(), ["assigned [(0, 1)]", "0@0 a", "idle"]);
+    assert_eq!(told.take(), ["assigned [(0, 1)]", "0@0 a"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,8 +156,8 @@ async fn a_revocation_of_a_member_that_is_cut_off_waits_for_it() {
     assert!(two.take().is_empty(), "it can't have heard of it");
     node.heal();
     settle().await;
-    assert_eq!(one.take(), ["revoked [1]", "idle"]);
-    assert_eq!(two.take(), ["assigned [(1, 0)]", "idle"]);
+    assert_eq!(one.take(), ["revoked [1]"]);
+    assert_eq!(two.take(), ["assigned [(1, 0)]"]);
 }
 
 #[tokio::test(start_paused = true)]
