@@ -83,7 +83,7 @@ const STACKS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "client",
-        &["call", "outbound", "inbound", "pending"],
+        &["call", "outbound", "inbound", "pending", "partitions"],
         &["connection", "metadata", "options", "stats", "timing"],
     ),
 ];

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::call::Response;
 use crate::client::connection::Attached;
 use crate::client::inbound::decode;
+use crate::client::partitions::SentAt;
 use crate::client::pending::{Arrival, Ending, NO_CALL};
 use crate::client::timing::{Moments, Timing};
 use crate::transport::{Record, TransportError};
@@ -20,6 +21,7 @@ pub(in crate::client) struct SentCall {
     pub(in crate::client) id: CallId,
     /// Where the command went, and a cancel would go.
     pub(in crate::client) partition: u32,
+    pub(in crate::client) sent_at: SentAt,
     /// When the call was polled first.
     pub(in crate::client) started: Instant,
     pub(in crate::client) deadline: Instant,
@@ -35,6 +37,7 @@ impl SentCall {
         let registry = &self.attached.connection.registry;
         let ending = ready!(registry.poll(self.id.sequence(), waker));
         self.ended = true;
+        self.tell(&ending);
         Poll::Ready(match ending {
             Ending::Reply { envelope, arrival } => {
                 let began = self.time(arrival);
@@ -50,6 +53,28 @@ impl SentCall {
             }
             ending => Err(self.error(ending)),
         })
+    }
+
+    /// Tells what the end of this attempt says of its partition.
+    fn tell(&self, ending: &Ending) {
+        let partitions = &self.attached.partitions;
+        match ending {
+            Ending::Reply { arrival, .. } => {
+                let arrived = match arrival {
+                    Some(arrival) => Some(arrival.at),
+                    None => {
+                        let clock = &self.attached.connection.clock;
+                        partitions.wants_times().then(|| clock.now())
+                    }
+                };
+                partitions.answered(self.partition, self.sent_at, arrived);
+            }
+            // What remains is that it wasn't answered.
+            Ending::Expired { .. } => {}
+            Ending::Acknowledged | Ending::NotPersisted(_) | Ending::Gap | Ending::Closed => {
+                partitions.forget(self.partition, self.sent_at);
+            }
+        }
     }
 
     /// Notes when the call ended, if it is timed. Returns when decoding begins.
@@ -83,6 +108,9 @@ impl SentCall {
     /// The producer has refused the command.
     pub(in crate::client) fn withdraw(&mut self, error: TransportError) -> RpcError {
         self.ended = true;
+        self.attached
+            .partitions
+            .forget(self.partition, self.sent_at);
         self.attached
             .connection
             .registry
@@ -154,6 +182,9 @@ impl Drop for SentCall {
         if self.ended {
             return;
         }
+        self.attached
+            .partitions
+            .forget(self.partition, self.sent_at);
         let connection = &self.attached.connection;
         if !connection.registry.forget(self.id.sequence()) || self.method.oneway {
             return;

@@ -8,6 +8,7 @@ use crate::call::Request;
 use crate::client::connection::Attached;
 use crate::client::outbound::encode;
 use crate::client::outbound::sent::SentCall;
+use crate::client::partitions::SentAt;
 use crate::client::pending::{Awaits, Refusal};
 use crate::client::timing::Timing;
 use crate::transport::Record;
@@ -42,7 +43,7 @@ pub(in crate::client) fn submit(
     if request.deadline <= now {
         return Err(too_late(&attached, method));
     }
-    let partition = encode::partition(&attached, request)?;
+    let partition = encode::partition(&attached, request, now)?;
     let encoding = timing.is_some().then(Instant::now);
     let begin = encode::command(&attached, request, now)?;
     if let (Some(timing), Some(began)) = (&mut timing, encoding) {
@@ -50,12 +51,18 @@ pub(in crate::client) fn submit(
     }
     let asked = timing.as_ref().is_some_and(|timing| timing.asked);
     let earliest = register(&attached, request, timing.is_some(), waker)?;
+    let sent_at = if method.oneway {
+        SentAt::UNTOLD
+    } else {
+        attached.partitions.sent(partition, now)
+    };
     // Made before the command is handed over, so that not even a panic leaves the entry behind.
     let mut sent = SentCall {
         attached,
         method,
         id: request.id,
         partition,
+        sent_at,
         started,
         deadline: request.deadline,
         timing,
