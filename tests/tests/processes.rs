@@ -210,3 +210,64 @@ async fn a_server_one_hour_ahead_keeps_to_the_budget() {
 async fn a_server_one_hour_behind_keeps_to_the_budget() {
     a_wrong_clock(-3600).await;
 }
+
+/// Makes 500 calls a second that may go to any partition, each with a second of time, for so long. Says
+/// when each was made, and whether it was answered.
+async fn load_for(load: &LoadClient, time: Duration) -> Vec<(Duration, bool)> {
+    let mut calls = tokio::task::JoinSet::new();
+    let mut ticks = tokio::time::interval(Duration::from_millis(2));
+    let start = Instant::now();
+    while start.elapsed() < time {
+        ticks.tick().await;
+        let made = start.elapsed();
+        let call = load.echo(vec![1; 32]).timeout(Duration::from_secs(1));
+        calls.spawn(async move { (made, call.await.is_ok()) });
+    }
+    calls.join_all().await
+}
+
+/// Guarantee: calls that may go to any partition leave those of a killed server alone before their
+/// deadlines have come, and long before the group has given them to others.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_without_a_key_avoid_a_killed_server_within_a_second() {
+    let Some(shared) = broker::shared() else {
+        return;
+    };
+    let topics = shared.topics();
+    let prefix = topics.name("");
+    let arguments = ["server", shared.bootstrap(), &prefix, "6"];
+    let mut servers: Vec<Process> = (0..3).map(|_| server(&mut worker(&arguments))).collect();
+    let load = attach(&shared, &prefix, 6).await;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let mut owners = Vec::new();
+        for partition in 0..6 {
+            let who = load.who().partition(partition).timeout(PATIENCE);
+            owners.push(who.await.unwrap());
+        }
+        let mut own = servers
+            .iter()
+            .map(|server| owners.iter().filter(|who| **who == server.pid()).count());
+        if own.all(|count| count == 2) {
+            break;
+        }
+        assert!(Instant::now() < until, "never shared: {owners:?}");
+    }
+    load_for(&load, Duration::from_secs(2)).await;
+    servers[0].kill();
+    let calls = load_for(&load, Duration::from_secs(11)).await;
+    let second = Duration::from_secs(1);
+    let (first, later): (Vec<_>, Vec<_>) = calls.iter().partition(|(made, _)| *made < second);
+    let failed = |calls: &[&(Duration, bool)]| calls.iter().filter(|(_, ok)| !ok).count();
+    let (in_first, in_later) = (failed(&first), failed(&later));
+    println!(
+        "{in_first} of {} calls failed of the first second",
+        first.len()
+    );
+    println!("{in_later} of {} of the ten after it", later.len());
+    assert!(
+        in_later * 100 <= later.len(),
+        "{in_later} of {}",
+        later.len()
+    );
+}
