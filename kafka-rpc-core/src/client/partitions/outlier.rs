@@ -8,8 +8,9 @@
 //! the partitions that are tried last look as if they were out, and answer at once.
 //!
 //! Two times for each partition are enough for that, and no reading of a clock: both say when a call was
-//! sent. They are atomics of their own. A race between those who send and those who hear loses one note,
-//! which the next call makes again.
+//! sent. They are atomics of their own, which are written a thousand times a second at most, however many
+//! calls there are. A race between those who send and those who hear loses one note, which the next call
+//! makes again.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -17,6 +18,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 pub(super) const NONE: i64 = i64::MIN;
 
 const MILLISECOND: i64 = 1_000_000;
+
+/// Of the calls that are answered, not each is noted, but one of so long a time.
+const STEP: i64 = MILLISECOND;
 
 /// A partition is never out before the difference is so long: pauses up to this are part of the day.
 pub(super) const SHORTEST: i64 = 300 * MILLISECOND;
@@ -37,7 +41,8 @@ pub(super) const WITNESSES: usize = 8;
 #[derive(Debug)]
 #[repr(align(64))] // Each on a cache line of its own.
 pub(super) struct Health {
-    /// When the first call was sent since the last answer; `NONE` if none was.
+    /// When the first call was sent since the one that `answered` tells of; `NONE`, or no later than
+    /// that, if none was.
     unanswered: AtomicI64,
     /// When the call was sent that was sent last of those which were answered.
     answered: AtomicI64,
@@ -72,17 +77,19 @@ pub(super) enum Verdict {
 impl Health {
     /// A call that wants an answer was sent at this time.
     pub(super) fn sent(&self, at: i64) {
-        if self.unanswered.load(Ordering::Relaxed) == NONE {
+        let answered = self.answered.load(Ordering::Relaxed);
+        // One of the same moment as an answered one can't be told from that.
+        if self.unanswered.load(Ordering::Relaxed) <= answered && at > answered {
             self.unanswered.store(at, Ordering::Relaxed);
         }
     }
 
     /// A call that was sent at this time was answered. Says whether the partition was out until now.
     pub(super) fn answered(&self, sent: i64) -> bool {
-        if self.unanswered.load(Ordering::Relaxed) != NONE {
-            self.unanswered.store(NONE, Ordering::Relaxed);
-        }
-        if self.answered.load(Ordering::Relaxed) < sent {
+        let before = self.answered.load(Ordering::Relaxed);
+        let unanswered = self.unanswered.load(Ordering::Relaxed);
+        let answers_first = unanswered > before && sent >= unanswered;
+        if answers_first || sent.saturating_sub(before) >= STEP {
             self.answered.store(sent, Ordering::Relaxed);
         }
         self.is_out() && self.probe.swap(NONE, Ordering::Relaxed) != NONE
@@ -127,8 +134,9 @@ impl Health {
             };
         }
         let unanswered = self.unanswered.load(Ordering::Relaxed);
+        let all_answered = unanswered <= self.answered.load(Ordering::Relaxed);
         // Nearly always.
-        if unanswered == NONE || now.saturating_sub(unanswered) < SHORTEST {
+        if all_answered || now.saturating_sub(unanswered) < SHORTEST {
             return Verdict::Takes;
         }
         let long = SHORTEST.max(usual.saturating_mul(TIMES_USUAL));

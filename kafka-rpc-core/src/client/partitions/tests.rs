@@ -273,3 +273,26 @@ fn a_topic_may_get_more_partitions_and_fewer() {
         assert!(got > 0, "{partition} got none");
     }
 }
+
+#[test]
+fn calls_of_one_moment_leave_nothing_behind_once_they_are_answered() {
+    let mut simulation = Simulation::new(4, |_, _, rng| quick(rng));
+    for _ in 0..20 {
+        for _ in 0..50 {
+            simulation.call();
+        }
+        simulation.pass(10 * MS);
+        assert!(simulation.coming.is_empty());
+        // The first calls after a long rest.
+        simulation.pass(10 * SECOND);
+        for partition in [0, 0, 1, 1, 2, 3] {
+            let chosen = simulation
+                .partitions
+                .choose_by(simulation.now, true, |_| partition);
+            assert_eq!(chosen, partition);
+            simulation.send(chosen);
+            simulation.pass(10 * MS);
+            assert_eq!(simulation.partitions.avoided(), 0);
+        }
+    }
+}
