@@ -127,7 +127,7 @@ async fn a_commands_topic_that_is_made_anew_smaller_is_used_as_it_is() {
     let (_node, _server) = server(&broker, "a").await;
     warm_up(&echo).await;
     broker.faults().recreate_topic_with(COMMANDS, 2).unwrap();
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(9)).await;
     assert_eq!(used(&broker, &echo, 2).await, (0..2).collect());
     let error = echo.echo(1).partition(2).await.unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument, "{error}");

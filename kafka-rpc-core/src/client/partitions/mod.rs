@@ -22,9 +22,6 @@ use crate::util::throttle;
 /// How often another partition is drawn before the next one that answers is taken.
 const DRAWS: usize = 8;
 
-/// How much of what is known of the usual time one call more counts for: one part of so many.
-const MEMORY: i64 = 16;
-
 /// So many calls are timed at first, since those that are timed anyway are rare.
 const FIRST_CALLS: u32 = 16;
 
@@ -33,9 +30,11 @@ const FIRST_CALLS: u32 = 16;
 pub(in crate::client) struct Partitions {
     topic: String,
     count: AtomicU32,
+    /// A smaller number that was found last; 0 if none was.
+    smaller: AtomicU32,
     /// By partition.
     healths: Growing<Health>,
-    /// How long a call takes, on average of those that were timed lately; in nanoseconds.
+    /// How long a call takes: of those that were timed lately, about a quarter took less. In nanoseconds.
     usual: AtomicI64,
     /// How many were timed, up to `FIRST_CALLS`.
     timed: AtomicU32,
@@ -57,6 +56,7 @@ impl Partitions {
         Self {
             topic: topic.to_owned(),
             count: AtomicU32::new(count.max(1)),
+            smaller: AtomicU32::new(0),
             healths: Growing::default(),
             usual: AtomicI64::new(0),
             timed: AtomicU32::new(0),
@@ -69,12 +69,15 @@ impl Partitions {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// The topic was looked up, and has so many.
+    /// The topic was looked up, and has so many. Fewer than before count when they are found twice in a
+    /// row: the topic was made anew, or a broker that is behind has answered.
     pub(in crate::client) fn set_count(&self, count: u32) {
-        if count == 0 {
+        let before = self.count();
+        if count == 0 || (count < before && self.smaller.swap(count, Ordering::Relaxed) != count) {
             return;
         }
-        let before = self.count.swap(count, Ordering::Relaxed);
+        self.smaller.store(0, Ordering::Relaxed);
+        self.count.store(count, Ordering::Relaxed);
         for gone in count..before {
             self.healths.get(gone).reset();
         }
@@ -182,21 +185,27 @@ impl Partitions {
         all.count() as u64
     }
 
-    /// Whether too little is known yet of how long a call takes.
+    /// Whether further calls are worth being timed: those that are timed anyway are rare, and where calls
+    /// seem to take long, another reading of the clock is nothing beside them.
     pub(in crate::client) fn wants_times(&self) -> bool {
         self.timed.load(Ordering::Relaxed) < FIRST_CALLS
+            || self.usual.load(Ordering::Relaxed) > outlier::SHORT
     }
 
+    /// A call took so long. Down by half at most and up by a quarter: what waited for a server to start
+    /// is soon forgotten, and some calls that take long among others make little difference.
     fn learn(&self, took: i64) {
         let usual = self.usual.load(Ordering::Relaxed);
-        let is_first = self.timed.load(Ordering::Relaxed) == 0;
-        if self.wants_times() {
-            self.timed.fetch_add(1, Ordering::Relaxed);
+        let timed = self.timed.load(Ordering::Relaxed);
+        if timed < FIRST_CALLS {
+            self.timed.store(timed + 1, Ordering::Relaxed);
         }
-        let next = if is_first {
+        let next = if timed == 0 {
             took
+        } else if took < usual {
+            took.max(usual / 2)
         } else {
-            usual + (took - usual) / MEMORY
+            took.min(usual + usual / 4 + outlier::STEP)
         };
         self.usual.store(next.max(0), Ordering::Relaxed);
     }

@@ -20,13 +20,16 @@ pub(super) const NONE: i64 = i64::MIN;
 const MILLISECOND: i64 = 1_000_000;
 
 /// Of the calls that are answered, not each is noted, but one of so long a time.
-const STEP: i64 = MILLISECOND;
+pub(super) const STEP: i64 = MILLISECOND;
 
 /// A partition is never out before the difference is so long: pauses up to this are part of the day.
 pub(super) const SHORTEST: i64 = 300 * MILLISECOND;
 
 /// Nor before it is so many times as long as a call usually takes.
 const TIMES_USUAL: i64 = 4;
+
+/// Where calls take no longer than this, how long makes no difference.
+pub(super) const SHORT: i64 = SHORTEST / TIMES_USUAL;
 
 /// The pause after the first probe. Each pause is twice as long as the one before it.
 const FIRST_PAUSE: i64 = 1_000 * MILLISECOND;

@@ -119,6 +119,20 @@ fn partitions_that_stop_answering_are_out_before_a_second_has_passed() {
 }
 
 #[test]
+fn calls_that_waited_for_a_server_to_start_are_soon_forgotten() {
+    let mut simulation = Simulation::new(6, |partition, at, rng| match at {
+        // The servers start.
+        ..8_000_000_000 => Some(8 * SECOND - at + rng.i64(0..50 * MS)),
+        ..10_000_000_000 => quick(rng),
+        _ => (partition > 1).then(|| quick(rng)).flatten(),
+    });
+    simulation.run(2, 8 * SECOND);
+    simulation.run(500, 21 * SECOND);
+    let (lost, all) = simulation.share(11 * SECOND, 21 * SECOND, |partition| partition < 2);
+    assert!(lost * 100 < all, "{lost} of {all}");
+}
+
+#[test]
 fn the_others_share_the_calls_evenly() {
     let mut simulation = Simulation::new(6, |partition, _, rng| {
         (partition != 2 && partition != 3)
@@ -257,7 +271,13 @@ fn a_topic_may_get_more_partitions_and_fewer() {
     });
     simulation.run(500, SECOND);
     assert_eq!(simulation.partitions.avoided(), 1);
+    // Only one that is found twice in a row isn't a broker's that is behind.
+    for found in [2, 3, 2] {
+        simulation.partitions.set_count(found);
+        assert_eq!(simulation.partitions.count(), 3);
+    }
     simulation.partitions.set_count(2);
+    assert_eq!(simulation.partitions.count(), 2);
     assert_eq!(simulation.partitions.avoided(), 0);
     simulation.run(500, 2 * SECOND);
     assert_eq!(simulation.share(SECOND, 2 * SECOND, |one| one > 1).0, 0);
