@@ -120,11 +120,15 @@ fn partitions_that_stop_answering_are_out_before_a_second_has_passed() {
 
 #[test]
 fn calls_that_waited_for_a_server_to_start_are_soon_forgotten() {
-    let mut simulation = Simulation::new(6, |partition, at, rng| match at {
-        // The servers start.
-        ..8_000_000_000 => Some(8 * SECOND - at + rng.i64(0..50 * MS)),
-        ..10_000_000_000 => quick(rng),
-        _ => (partition > 1).then(|| quick(rng)).flatten(),
+    let mut simulation = Simulation::new(6, |partition, at, rng| {
+        if at < 8 * SECOND {
+            // The servers start.
+            Some(8 * SECOND - at + rng.i64(0..50 * MS))
+        } else if at < 10 * SECOND || partition > 1 {
+            quick(rng)
+        } else {
+            None
+        }
     });
     simulation.run(2, 8 * SECOND);
     simulation.run(500, 21 * SECOND);
