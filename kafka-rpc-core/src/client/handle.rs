@@ -73,6 +73,7 @@ impl Client {
         // In this order; see `listen` in `attach`.
         self.connection.registry.close();
         lock(&self.connection.reply_partitions).clear();
+        self.connection.commands_topics.close();
         tracing::info!(target: "kafka_rpc::client", "client closed");
     }
 }

@@ -147,4 +147,9 @@ async fn a_topic_that_cannot_be_looked_up_stays_as_it_was() {
     broker.faults().allow(COMMANDS, Access::Describe);
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(used(&broker, &echo, 12).await, (0..12).collect());
+    // A client that is closed looks nothing up.
+    client.close();
+    broker.faults().deny(COMMANDS, Access::Describe);
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert_eq!(client.stats().failed_lookups, 2);
 }

@@ -41,6 +41,11 @@ impl CommandsTopics {
         partitions
     }
 
+    /// Forgets all of them, so that none is looked up any more.
+    pub(in crate::client) fn close(&self) {
+        lock(&self.known).clear();
+    }
+
     /// How many partitions are avoided, of all topics.
     pub(in crate::client) fn avoided(&self) -> u64 {
         self.all().iter().map(|one| one.avoided()).sum()
