@@ -29,8 +29,17 @@ impl Hold for Running {
         if !self.0.lock().unwrap().0.insert(key.clone()) {
             self.0.lock().unwrap().1.push(Instant::now());
         }
+        let _ends = Ends(self, key);
         tokio::time::sleep(Duration::from_millis(100)).await;
-        self.0.lock().unwrap().0.remove(&key);
+    }
+}
+
+/// A handler ends, or is stopped.
+struct Ends<'a>(&'a Running, String);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().0.remove(&self.1);
     }
 }
 
@@ -89,7 +98,10 @@ async fn no_key_is_on_two_servers_later_than_five_seconds_after_growth() {
                 let key = format!("key {key}");
                 while !stop.load(Ordering::Relaxed) {
                     let call = hold.hold(key.clone()).key(&key).timeout(PATIENCE);
-                    call.await.unwrap();
+                    // While the group shares out the new partitions, a busy machine may make one fail.
+                    if let Err(error) = call.await {
+                        println!("{key}: {error}");
+                    }
                 }
             });
         }
