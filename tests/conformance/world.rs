@@ -202,6 +202,24 @@ impl World {
         }
     }
 
+    /// Raises the number of partitions of a topic.
+    pub(crate) async fn grow(&self, topic: &str, total: u32) {
+        match (&self.cluster, &self.topics) {
+            (Cluster::Memory(broker), _) => broker
+                .faults()
+                .add_partitions(&self.topic(topic), total)
+                .expect("the topic is there"),
+            (Cluster::Kafka(_), Some(topics)) => {
+                let (topics, topic) = (Arc::clone(topics), topic.to_owned());
+                let total = usize::try_from(total).expect("a number of partitions");
+                tokio::task::spawn_blocking(move || topics.grow(&topic, total))
+                    .await
+                    .expect("the topic has grown");
+            }
+            (Cluster::Kafka(_), None) => panic!("the mock cluster can't grow topics"),
+        }
+    }
+
     pub(crate) fn now(&self) -> Instant {
         self.transport.clock().now()
     }

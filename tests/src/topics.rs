@@ -7,7 +7,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
 use crate::process::wait_until;
@@ -63,6 +63,21 @@ impl Topics {
         });
         assert!(ready, "the topic {name} has no leaders");
         name
+    }
+
+    /// Raises the number of partitions of a topic to `total`.
+    ///
+    /// # Panics
+    /// It can't be raised.
+    pub fn grow(&self, name: &str, total: usize) {
+        let name = self.name(name);
+        let more = NewPartitions::new(&name, total);
+        let grown = block_on(self.admin().create_partitions([&more], &options()))
+            .expect("the cluster answers")
+            .remove(0);
+        if let Err((_, code)) = grown {
+            panic!("the topic {name} can't grow: {code}");
+        }
     }
 
     /// Deletes a topic, and returns when the cluster knows it no more.

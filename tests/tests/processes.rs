@@ -242,3 +242,92 @@ fn a_client_half_a_minute_ahead_loses_no_call() {
 fn a_client_fifty_minutes_behind_loses_no_call() {
     a_client_with_a_wrong_clock(-3_000);
 }
+
+/// A call that was made at this time, and whether it was answered.
+type Ended = (Duration, bool);
+
+/// Makes so many calls a second for so long, each with a second of time.
+async fn load_for(
+    rate: u32,
+    time: Duration,
+    call: impl Fn() -> kafka_rpc::Call<Vec<u8>, kafka_rpc::RpcError>,
+) -> Vec<Ended> {
+    let mut calls = tokio::task::JoinSet::new();
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
+    let start = Instant::now();
+    while start.elapsed() < time {
+        ticks.tick().await;
+        let made = start.elapsed();
+        let call = call().timeout(Duration::from_secs(1));
+        calls.spawn(async move { (made, call.await.is_ok()) });
+    }
+    calls.join_all().await
+}
+
+fn failed(calls: &[Ended]) -> usize {
+    calls.iter().filter(|(_, answered)| !answered).count()
+}
+
+/// The owner of each of six partitions, once each of these three servers owns two.
+async fn owners(load: &LoadClient, servers: &[Process]) -> Vec<u32> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let mut owners = Vec::new();
+        for partition in 0..6 {
+            let who = load.who().partition(partition).timeout(PATIENCE);
+            owners.push(who.await.unwrap());
+        }
+        let mut own = servers
+            .iter()
+            .map(|server| owners.iter().filter(|who| **who == server.pid()).count());
+        if own.all(|count| count == 2) {
+            return owners;
+        }
+        assert!(Instant::now() < until, "never shared: {owners:?}");
+    }
+}
+
+/// Guarantee: calls that may go to any partition leave those of a killed server alone before their
+/// deadlines have come, and long before the group has given them to others.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_without_a_key_avoid_a_killed_server_within_a_second() {
+    let Some(shared) = broker::shared() else {
+        return;
+    };
+    let topics = shared.topics();
+    let prefix = topics.name("");
+    let arguments = ["server", shared.bootstrap(), &prefix, "6"];
+    let mut servers: Vec<Process> = (0..3).map(|_| server(&mut worker(&arguments))).collect();
+    let load = attach(&shared, &prefix, 6).await;
+    for _ in 0..5 {
+        let owners = owners(&load, &servers).await;
+        let any = || load.echo(vec![1; 32]);
+        load_for(500, Duration::from_secs(2), any).await;
+        let mut victim = servers.remove(0);
+        victim.kill();
+        let alive: Vec<u32> = (0..6)
+            .filter(|partition| owners[*partition as usize] != victim.pid())
+            .collect();
+        let time = Duration::from_secs(11);
+        // What the machine itself makes fail.
+        let control = || any().partition(alive[fastrand::usize(..alive.len())]);
+        let (calls, control) = tokio::join!(load_for(500, time, any), load_for(50, time, control));
+        let (first, later): (Vec<Ended>, Vec<Ended>) = calls
+            .into_iter()
+            .partition(|(made, _)| *made < Duration::from_secs(1));
+        println!(
+            "{} of {} calls failed of the first second, {} of {} of the ten after it",
+            failed(&first),
+            first.len(),
+            failed(&later),
+            later.len()
+        );
+        if failed(&control) == 0 {
+            assert!(failed(&later) * 100 <= later.len());
+            return;
+        }
+        println!("once more: the machine is too busy for calls with a second of time");
+        servers.push(server(&mut worker(&arguments)));
+    }
+    panic!("the machine is too busy for calls with a second of time");
+}

@@ -9,6 +9,7 @@ use crate::client::connection::{Attached, Connection, ReplyPartition};
 use crate::client::inbound::replies::{Replies, Reports};
 use crate::client::options::Options;
 use crate::client::outbound::batcher::Batcher;
+use crate::client::partitions::topics::{CommandsTopics, LOOK_UP_EVERY};
 use crate::client::pending::Registry;
 use crate::middleware::Stack;
 use crate::service::topics::{self, Topic};
@@ -45,6 +46,10 @@ pub(super) async fn connect(
                 .context(format_args!("can't connect to {brokers}"))
                 .into_rpc(Outcome::NotRun)
         })?;
+    let commands_topics = Arc::<CommandsTopics>::default();
+    let watch = producer
+        .watch(LOOK_UP_EVERY, Arc::clone(&commands_topics) as _)
+        .map_err(|error| error.into_rpc(Outcome::NotRun))?;
     tracing::info!(
         target: "kafka_rpc::client",
         brokers = transport.describe(),
@@ -62,6 +67,8 @@ pub(super) async fn connect(
         instance,
         next_sequence: AtomicU64::new(1),
         reply_partitions: Mutex::default(),
+        commands_topics,
+        _watch: watch,
         starting: tokio::sync::Mutex::default(),
         kept: Mutex::default(),
     }))
@@ -81,11 +88,12 @@ pub(super) async fn attach(
         connection.options.create_topics.as_ref(),
     )
     .await?;
+    let now = connection.clock.now();
     Ok(Attached {
+        partitions: connection.commands_topics.attach(&commands, counts[0], now),
         descriptor,
         fingerprint: wire::fingerprint(descriptor.methods.iter().map(|method| method.name)),
         commands,
-        partitions: counts[0],
         replies: listen(&connection, results, counts[1]).await?,
         clocks: ServerClocks::new(connection.clock.now(), counts[0]),
         connection,

@@ -9,9 +9,11 @@ use crate::call::Extensions;
 use crate::client::clocks::ServerClocks;
 use crate::client::options::Options;
 use crate::client::outbound::batcher::Batcher;
+use crate::client::partitions::Partitions;
+use crate::client::partitions::topics::CommandsTopics;
 use crate::client::pending::Registry;
 use crate::middleware::Stack;
-use crate::transport::{Alarm, Clock, Listener, Producer, Transport};
+use crate::transport::{Alarm, Clock, Listener, Producer, Transport, Watch};
 use crate::util::lock_order::{CLIENT_KEPT, CLIENT_REPLY_PARTITIONS};
 use crate::util::sync::{Mutex, lock};
 use crate::wire::CallId;
@@ -34,6 +36,9 @@ pub(crate) struct Connection {
     /// By results topic. Emptied when the client is closed.
     pub(super) reply_partitions:
         Mutex<BTreeMap<String, Arc<ReplyPartition>>, CLIENT_REPLY_PARTITIONS>,
+    pub(super) commands_topics: Arc<CommandsTopics>,
+    /// Sees those topics change until it is dropped.
+    pub(super) _watch: Box<dyn Watch>,
     /// Held while a listener is started, so that a topic never has two.
     pub(super) starting: tokio::sync::Mutex<()>,
     /// What lives as long as this and is none of its business.
@@ -57,8 +62,8 @@ pub(crate) struct Attached {
     pub(super) fingerprint: u64,
     /// The commands topic.
     pub(super) commands: String,
-    /// Of the commands topic, as counted when it was attached.
-    pub(super) partitions: u32,
+    /// Of the commands topic.
+    pub(super) partitions: Arc<Partitions>,
     pub(super) replies: Arc<ReplyPartition>,
     /// Of whoever serves the commands topic.
     pub(super) clocks: ServerClocks,

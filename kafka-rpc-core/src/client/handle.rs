@@ -59,7 +59,11 @@ impl Client {
     /// What the client has counted so far.
     #[must_use]
     pub fn stats(&self) -> ClientStats {
-        self.connection.registry.stats()
+        let topics = &self.connection.commands_topics;
+        let mut stats = self.connection.registry.stats();
+        stats.avoided_partitions = topics.avoided();
+        stats.failed_lookups = topics.failed();
+        stats
     }
 
     /// Ends every pending call with `Disconnected`, and refuses new ones with `Unavailable`, on all
@@ -69,6 +73,7 @@ impl Client {
         // In this order; see `listen` in `attach`.
         self.connection.registry.close();
         lock(&self.connection.reply_partitions).clear();
+        self.connection.commands_topics.close();
         tracing::info!(target: "kafka_rpc::client", "client closed");
     }
 }

@@ -13,7 +13,8 @@
 //!    decodes it to one [`Response`](crate::call::Response), and that to the method's own types.
 //!
 //! `clocks` holds what replies tell of the servers' clocks. Commands are stamped by it, so that a server
-//! knows how old they are.
+//! knows how old they are. `partitions` knows how many partitions each commands topic has and which of
+//! them answer: `outbound` chooses by it, and tells it what was sent and what came of it.
 //!
 //! Beside them, `connection` is the data that all of these stand on. `handle`, `builder` and `attach`
 //! make it, and `binding` makes calls for generated code.
@@ -29,6 +30,7 @@
 //! - **The producer's thread**, or whoever produces: calls `Reports` with what became of commands. That
 //!   may be within `produce`, so nothing is locked while a command is produced.
 //! - **The alarm**, a thread or task of the transport: ticks the registry, which ends what is due.
+//! - **The watch**, a thread or task of the transport: tells how many partitions the commands topics have.
 //! - **The batcher's task**, one for a client, on the runtime of the caller that first needed it: only
 //!   tells the producer to release what it holds back.
 //!
@@ -58,6 +60,7 @@ mod inbound;
 mod metadata;
 mod options;
 mod outbound;
+mod partitions;
 mod pending;
 mod service;
 mod stats;

@@ -43,6 +43,11 @@ pub struct ClientStats {
     pub foreign_replies: u64,
     /// How often a results topic lost records before they were read.
     pub gaps: u64,
+    /// Partitions of commands topics that calls avoid which may go to any, since calls to them aren't
+    /// answered while others are.
+    pub avoided_partitions: u64,
+    /// How often the number of partitions of the commands topics couldn't be looked up.
+    pub failed_lookups: u64,
     /// Where the time of answered calls went.
     pub stages: StageTotals,
 }
@@ -98,6 +103,8 @@ impl ClientStats {
         self.duplicate_replies += other.duplicate_replies;
         self.foreign_replies += other.foreign_replies;
         self.gaps += other.gaps;
+        self.avoided_partitions += other.avoided_partitions;
+        self.failed_lookups += other.failed_lookups;
         self.stages.add(&other.stages);
     }
 }

@@ -44,7 +44,8 @@ impl Default for TopicSettings {
 
 impl TopicSettings {
     /// Sets the number of partitions of a commands topic. Each is read by one server of a group, so it
-    /// is how many servers can share the work. Adding some later moves keys to other partitions.
+    /// is how many servers can share the work. Adding some later moves keys to other partitions: clients
+    /// and servers learn of them within some seconds.
     #[must_use]
     pub const fn commands_partitions(mut self, partitions: u32) -> Self {
         self.commands_partitions = partitions;

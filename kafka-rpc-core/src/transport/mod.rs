@@ -27,6 +27,7 @@ pub(crate) mod kafka {
 }
 pub mod memory;
 mod producer;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub use self::consumer::{
 pub use self::error::{TransportError, TransportErrorKind};
 pub use self::future::BoxFuture;
 pub use self::producer::{Delivery, DeliverySink, MAX_TOKEN, Producer, Record};
+pub use self::watch::{TopicsSink, Watch};
 
 /// What the client and the server need of a broker.
 pub trait Transport: Send + Sync + 'static {

@@ -1,8 +1,9 @@
 //! How records get into topics, and how their senders hear what became of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::transport::{BoxFuture, TransportError};
+use crate::transport::{BoxFuture, TopicsSink, TransportError, Watch};
 
 /// A record to be produced.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,17 @@ pub trait Producer: Send + Sync {
 
     /// Lets records go that were held back.
     fn release(&self) {}
+
+    /// Looks up all topics of the sink in one request, every so often, until the watch is dropped. What
+    /// the sink is told of, records can be produced to.
+    ///
+    /// # Errors
+    /// The system can't start a thread.
+    fn watch(
+        &self,
+        every: Duration,
+        sink: Arc<dyn TopicsSink>,
+    ) -> Result<Box<dyn Watch>, TransportError>;
 
     /// Done when nothing is outstanding, or after `patience`.
     fn flush(&self, patience: Duration) -> BoxFuture<()>;

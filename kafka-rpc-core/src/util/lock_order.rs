@@ -59,6 +59,8 @@ ranks! {
     INTERRUPT_TASK
     /// What is kept with a client's connection. A layer may be put on the client's others under it.
     CLIENT_KEPT
+    /// The commands topics of a client. Nothing is taken under it.
+    CLIENT_TOPICS
     /// The faults that a test has asked for. Nothing is taken under it.
     TEST_FAULTS
     /// What a client knows of its servers' clocks. Nothing is taken under it.

@@ -83,7 +83,14 @@ const STACKS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "client",
-        &["call", "outbound", "inbound", "pending", "clocks"],
+        &[
+            "call",
+            "outbound",
+            "inbound",
+            "pending",
+            "clocks",
+            "partitions",
+        ],
         &["connection", "metadata", "options", "stats", "timing"],
     ),
 ];

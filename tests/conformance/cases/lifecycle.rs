@@ -18,6 +18,8 @@ cases! {
     "a call waits for a server that isn't there yet": server_later;
     "a dropped server makes room for the next": dropped;
     "a results topic made anew ends the pending calls as Disconnected": recreated, lacks "DeleteTopics";
+    "added commands partitions are used within seconds": grows, lacks "CreatePartitions";
+    "added results partitions are answered on": results_grow, lacks "CreatePartitions";
 }
 
 async fn drains(world: World) {
@@ -195,4 +197,42 @@ async fn recreated(world: World) {
     // The listener is on the new topic.
     let _server = world.serve(&Desk::default()).await;
     probe.unit().await.unwrap();
+}
+
+async fn grows(world: World) {
+    let (_server, probe, _) = world.pair().await;
+    world.grow("Probe.commands", 6).await;
+    // The client learns of them within 5 s, and the group some seconds after it did.
+    let start = world.now();
+    for partition in 3..6 {
+        loop {
+            let call = probe.echo("new".to_owned()).partition(partition);
+            match call.timeout(Duration::from_secs(20)).await {
+                Ok(answer) => break assert_eq!(answer, "new"),
+                Err(error) => assert_eq!(error.code(), Code::InvalidArgument, "{error}"),
+            }
+            assert!(world.now() - start < Duration::from_secs(10), "unknown");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    // All clients send a key to one partition.
+    let newer: ProbeClient = world.attach().await;
+    for key in 0..20_u32 {
+        for probe in [&probe, &newer] {
+            assert_eq!(
+                probe.append(format!("account {key}"), key).await.unwrap(),
+                key
+            );
+        }
+    }
+}
+
+async fn results_grow(world: World) {
+    let (_server, _, _) = world.pair().await;
+    world.grow("Probe.results", 3).await;
+    for partition in 0..3 {
+        let client = world.client_builder().results_partition(partition);
+        let probe: ProbeClient = client.connect().await.unwrap().attach().await.unwrap();
+        assert_eq!(probe.subtract(5, 3).await.unwrap(), 2);
+    }
 }

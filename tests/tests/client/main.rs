@@ -6,6 +6,7 @@ mod blocking;
 mod faults;
 mod future;
 mod life;
+mod partitions;
 
 use std::future::Future;
 use std::pin::pin;

@@ -162,7 +162,8 @@ impl<T, E> Call<T, E> {
     }
 
     /// Sets the routing key: calls with one key go to one partition, and servers that order by key
-    /// run them one after another.
+    /// run them one after another. So such a call waits for its partition, also while nobody serves that
+    /// one; a call without a key goes to a partition that answers.
     ///
     /// It takes the place of the method's own. Use the encoding that `#[rpc(key = …)]` uses where both
     /// are to meet: strings as UTF-8, integers as 8 bytes big-endian, bytes as they are. At most 1,024
@@ -184,7 +185,8 @@ impl<T, E> Call<T, E> {
 
     /// Names what the call is about to do, over all attempts to do it.
     ///
-    /// It travels with the command, and chooses the partition where there is no key. Servers don't
+    /// It travels with the command, and chooses the partition where there is no key, so that the call can't
+    /// go to another one. Servers don't
     /// suppress repetitions by it yet. At most 1,024 bytes.
     pub fn idempotency_key(mut self, key: impl AsRef<[u8]>) -> Self {
         let key = IdempotencyKey(Bytes::copy_from_slice(key.as_ref()));
@@ -192,8 +194,9 @@ impl<T, E> Call<T, E> {
         self
     }
 
-    /// Sends the call to this partition of the commands topic, whatever its key. One that the topic
-    /// lacks ends the call with `InvalidArgument`.
+    /// Sends the call to this partition of the commands topic, whatever its key, and whether or not that
+    /// one answers. One that the topic lacks ends the call with `InvalidArgument`; one that was added is
+    /// known within 5 s.
     pub fn partition(mut self, partition: u32) -> Self {
         self.configure(|draft| draft.extensions.insert(ExplicitPartition(partition)));
         self

@@ -8,12 +8,18 @@ use crate::client::connection::Attached;
 use crate::client::outbound::draft::invalid;
 use crate::wire::{self, Command, ReplyAddress, Sent, limits};
 
-/// Always the client's choice, so that a cancel reaches the server that has the command.
+/// Always the client's choice, so that a cancel reaches the server that has the command. What the caller
+/// or the key decides can't move to another partition; any other call goes to one that answers.
 ///
 /// # Errors
 /// `InvalidArgument`, if the caller names a partition that isn't there.
-pub(super) fn partition(attached: &Attached, request: &Request) -> Result<u32, RpcError> {
-    let count = attached.partitions;
+pub(super) fn partition(
+    attached: &Attached,
+    request: &Request,
+    now: Instant,
+) -> Result<u32, RpcError> {
+    let partitions = &attached.partitions;
+    let count = partitions.count();
     if let Some(&ExplicitPartition(partition)) = request.extensions.get() {
         if partition < count {
             return Ok(partition);
@@ -26,7 +32,8 @@ pub(super) fn partition(attached: &Attached, request: &Request) -> Result<u32, R
     }
     Ok(match request.key.as_deref().or(idempotency_key(request)) {
         Some(key) => wire::partition_for(key, count),
-        None => fastrand::u32(..count),
+        // Without an answer it would find nothing out.
+        None => partitions.choose(now, !request.method.oneway),
     })
 }
 
@@ -214,19 +221,20 @@ mod tests {
     async fn what_the_caller_names_decides_the_partition() {
         let attached = attached().await;
         let mut request = request(arguments().finish().0.unwrap());
+        let now = Instant::now();
         let by_key = wire::partition_for(b"key", 3);
-        assert_eq!(partition(&attached, &request).unwrap(), by_key);
+        assert_eq!(partition(&attached, &request, now).unwrap(), by_key);
         let other = Bytes::from_static(b"idempotency");
         request.extensions.insert(IdempotencyKey(other.clone()));
-        assert_eq!(partition(&attached, &request).unwrap(), by_key);
+        assert_eq!(partition(&attached, &request, now).unwrap(), by_key);
         request.key = None;
         let by_other = wire::partition_for(&other, 3);
-        assert_eq!(partition(&attached, &request).unwrap(), by_other);
+        assert_eq!(partition(&attached, &request, now).unwrap(), by_other);
         for named in 0..3 {
             request.extensions.insert(ExplicitPartition(named));
-            assert_eq!(partition(&attached, &request).unwrap(), named);
+            assert_eq!(partition(&attached, &request, now).unwrap(), named);
         }
         request.extensions.insert(ExplicitPartition(3));
-        partition(&attached, &request).unwrap_err();
+        partition(&attached, &request, now).unwrap_err();
     }
 }

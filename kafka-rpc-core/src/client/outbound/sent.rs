@@ -9,6 +9,7 @@ use crate::client::clocks::Stamp;
 use crate::client::connection::Attached;
 use crate::client::inbound::decode;
 use crate::client::outbound::probe;
+use crate::client::partitions::SentAt;
 use crate::client::pending::{Arrival, Ending, NO_CALL};
 use crate::client::timing::{Moments, Timing};
 use crate::transport::{Record, TransportError};
@@ -22,6 +23,7 @@ pub(in crate::client) struct SentCall {
     pub(super) request: Request,
     /// Where the command went, and a cancel would go.
     pub(super) partition: u32,
+    pub(super) sent_at: SentAt,
     pub(super) stamp: Stamp,
     /// How long the call may take in all, which is an hour at most.
     timeout_us: u32,
@@ -50,6 +52,7 @@ impl SentCall {
             attached,
             request,
             partition,
+            sent_at: SentAt::UNTOLD,
             stamp: Stamp::default(),
             timeout_us: u32::try_from(timeout.as_micros()).unwrap_or(u32::MAX),
             timing,
@@ -100,6 +103,8 @@ impl SentCall {
         let registry = &self.attached.connection.registry;
         let ending = ready!(registry.poll(self.request.id.sequence(), waker));
         self.ended = true;
+        self.tell(&ending);
+        self.tell(&ending);
         Poll::Ready(match ending {
             Ending::Reply { envelope, arrival } => return self.replied(envelope, arrival, waker),
             Ending::Acknowledged => {
@@ -108,6 +113,28 @@ impl SentCall {
             }
             ending => Err(self.error(ending)),
         })
+    }
+
+    /// Tells what the end of this attempt says of its partition.
+    fn tell(&self, ending: &Ending) {
+        let partitions = &self.attached.partitions;
+        match ending {
+            Ending::Reply { arrival, .. } => {
+                let arrived = match arrival {
+                    Some(arrival) => Some(arrival.at),
+                    None => {
+                        let clock = &self.attached.connection.clock;
+                        partitions.wants_times().then(|| clock.now())
+                    }
+                };
+                partitions.answered(self.partition, self.sent_at, arrived);
+            }
+            // What remains is that it wasn't answered.
+            Ending::Expired { .. } => {}
+            Ending::Acknowledged | Ending::NotPersisted(_) | Ending::Gap | Ending::Closed => {
+                partitions.forget(self.partition, self.sent_at);
+            }
+        }
     }
 
     /// Ready when the probe has ended, in whatever way.
@@ -216,6 +243,8 @@ impl SentCall {
 
     /// The producer has refused the command.
     pub(super) fn withdraw(&self, error: TransportError) -> RpcError {
+        let partitions = &self.attached.partitions;
+        partitions.forget(self.partition, self.sent_at);
         let registry = &self.attached.connection.registry;
         registry.withdraw(self.request.id.sequence());
         self.not_persisted(error)
@@ -285,6 +314,9 @@ impl Drop for SentCall {
         if self.ended {
             return;
         }
+        self.attached
+            .partitions
+            .forget(self.partition, self.sent_at);
         let connection = &self.attached.connection;
         if !connection.registry.forget(self.request.id.sequence()) || self.request.method.oneway {
             return;

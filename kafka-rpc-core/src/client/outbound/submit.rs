@@ -8,6 +8,7 @@ use crate::call::Request;
 use crate::client::connection::Attached;
 use crate::client::outbound::sent::SentCall;
 use crate::client::outbound::{encode, probe};
+use crate::client::partitions::SentAt;
 use crate::client::pending::{Awaits, Refusal};
 use crate::client::timing::Timing;
 use crate::transport::Record;
@@ -40,7 +41,7 @@ pub(in crate::client) fn submit(
     if request.deadline <= now {
         return Err(too_late(&attached, request.method));
     }
-    let partition = encode::partition(&attached, &request)?;
+    let partition = encode::partition(&attached, &request, now)?;
     let mut sent = SentCall::new(attached, request, partition, started, timing);
     if sent.request.method.oneway {
         sent.probe = probe::begin(&sent, now, waker);
@@ -91,6 +92,11 @@ impl SentCall {
         if register(attached, request, timing.is_some(), self.resent, waker)? {
             connection.alarm.ring_by(request.deadline);
         }
+        self.sent_at = if request.method.oneway {
+            SentAt::UNTOLD
+        } else {
+            attached.partitions.sent(self.partition, now)
+        };
         let record = Record {
             topic: &attached.commands,
             partition: self.partition,

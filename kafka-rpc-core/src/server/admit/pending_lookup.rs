@@ -27,6 +27,9 @@ pub(crate) enum Keep {
     Waits,
     /// It is the first one that is kept: a look-up has to begin.
     LookUp,
+    /// The same, but not before this time: the last look-up is only just over, and the topic may have got
+    /// the partition since.
+    LookUpAt(Instant),
     /// It isn't kept.
     No,
 }
@@ -40,7 +43,7 @@ pub(crate) struct PendingLookup {
 }
 
 impl PendingLookup {
-    /// Keeps a command, unless it was kept before, a look-up is only just over, or too much waits.
+    /// Keeps a command, unless it was kept before, or too much waits.
     pub(crate) fn keep(&mut self, arrival: &Arrival<'_>) -> Keep {
         let bytes = self.bytes + arrival.value.len();
         if arrival.looked_up || self.kept.len() >= MAX_KEPT || bytes > MAX_KEPT_BYTES {
@@ -49,12 +52,12 @@ impl PendingLookup {
         let mut keep = Keep::Waits;
         if self.kept.is_empty() {
             let now = arrival.read_at;
-            let lately = |at| now.saturating_duration_since(at) < LOOK_UP_PAUSE;
-            if self.looked_up.is_some_and(lately) {
-                return Keep::No;
-            }
-            self.looked_up = Some(now);
-            keep = Keep::LookUp;
+            let next = self.looked_up.map(|at| at + LOOK_UP_PAUSE);
+            keep = match next.filter(|next| *next > now) {
+                None => Keep::LookUp,
+                Some(next) => Keep::LookUpAt(next),
+            };
+            self.looked_up = next.max(Some(now));
         }
         self.bytes = bytes;
         self.kept.push(Kept {

@@ -223,6 +223,7 @@ impl Transition<'_> {
     /// Stops the handlers whose deadlines have passed, and those that have outlasted their grace.
     fn end_due(&mut self, now: Instant) {
         let due = self.state.timers.due(now);
+        self.actions.look_up |= due.look_up;
         let overdue = due.deadlines.into_iter();
         self.actions
             .interrupts

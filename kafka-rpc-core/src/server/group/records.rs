@@ -121,6 +121,10 @@ impl Transition<'_> {
             Verdict::UnknownPartition => match self.state.pending_lookup.keep(&arrival) {
                 Keep::Waits => {}
                 Keep::LookUp => self.actions.look_up = true,
+                Keep::LookUpAt(at) => {
+                    let wake_by = self.state.timers.look_up_waits(at);
+                    self.actions.wake_by(wake_by);
+                }
                 Keep::No => self.forbid(&arrival),
             },
             Verdict::Refused(reply_to, code, problem) => {

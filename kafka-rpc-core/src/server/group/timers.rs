@@ -1,4 +1,5 @@
-//! What a member has to do at certain times: stop handlers at their deadlines, and end grace periods.
+//! What a member has to do at certain times: stop handlers at their deadlines, end grace periods, and
+//! look reply topics up.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -13,6 +14,8 @@ pub(crate) type HandedOver = (u32, u64);
 pub(crate) struct Timers {
     deadlines: BTreeMap<(Instant, u64), Context>,
     graces: BTreeMap<(Instant, u64), HandedOver>,
+    /// When reply topics are looked up.
+    look_up: Option<Instant>,
     /// How many timers there have been.
     numbers: u64,
     /// A tick is certain to come by then.
@@ -24,6 +27,8 @@ pub(crate) struct Timers {
 pub(crate) struct Due {
     pub(crate) deadlines: Vec<Context>,
     pub(crate) graces: Vec<HandedOver>,
+    /// Whether reply topics are to be looked up.
+    pub(crate) look_up: bool,
 }
 
 impl Timers {
@@ -49,6 +54,12 @@ impl Timers {
         self.arm(at)
     }
 
+    /// Looks reply topics up at `at`. Returns when a tick is needed that nobody has asked for yet.
+    pub(crate) fn look_up_waits(&mut self, at: Instant) -> Option<Instant> {
+        self.look_up = Some(at);
+        self.arm(at)
+    }
+
     /// Takes out what is due.
     pub(crate) fn due(&mut self, now: Instant) -> Due {
         let mut due = Due::default();
@@ -62,6 +73,7 @@ impl Timers {
         {
             due.graces.push(first.remove());
         }
+        due.look_up = self.look_up.take_if(|at| *at <= now).is_some();
         due
     }
 
@@ -69,7 +81,8 @@ impl Timers {
     pub(crate) fn rearm(&mut self, other: Option<Instant>) -> Option<Instant> {
         let deadline = self.deadlines.first_key_value().map(|(key, _)| key.0);
         let grace = self.graces.first_key_value().map(|(key, _)| key.0);
-        self.armed = [deadline, grace, other].into_iter().flatten().min();
+        let times = [deadline, grace, self.look_up, other];
+        self.armed = times.into_iter().flatten().min();
         self.armed
     }
 

@@ -292,6 +292,32 @@ async fn a_few_megabytes_wait_for_a_look_up_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reply_partition_that_is_added_just_after_a_look_up_is_answered_on() {
+    let rig = Rig::new();
+    let server = rig.start().await;
+    let address = |partition| {
+        Some(ReplyAddress {
+            topic: RESULTS,
+            partition,
+        })
+    };
+    let mut nowhere = rig.command("note", b"\x01");
+    nowhere.reply_to = address(9);
+    rig.send(&nowhere);
+    rig.all_committed().await;
+    assert_eq!(server.stats().refused(Code::PermissionDenied), 1);
+    rig.broker.faults().add_partitions(RESULTS, 3).unwrap();
+    for _ in 0..3 {
+        let mut command = rig.command("note", b"\x02");
+        command.reply_to = address(2);
+        rig.send(&command);
+    }
+    rig.all_committed().await;
+    assert_eq!(server.stats().refused(Code::PermissionDenied), 1);
+    assert_eq!(rig.broker.watermarks(RESULTS, 2).unwrap().1, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waited_beyond_its_deadline_is_not_started() {
     let rig = Rig::new();
     let server = rig.start_with(|builder| builder.concurrency(1)).await;

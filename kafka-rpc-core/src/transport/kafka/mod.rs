@@ -14,6 +14,7 @@
 //! | a task on the caller's runtime | one a listener, where there is a runtime | reads replies and wakes their callers |
 //! | `kafka-rpc-group` | two a member | one holds the lease, polls, runs rebalances and quick handlers; the other takes over if that takes long |
 //! | `kafka-rpc-metadata`, `-admin` | one a lookup or creation | asks, answers, then destroys its client |
+//! | `kafka-rpc-topics` | one a watch | looks up every few seconds how many partitions topics have |
 //! | `kafka-rpc-flush`, `-leave` | one a call | waits for another thread on behalf of a future |
 //! | `kafka-rpc-clock` | one an alarm | sleeps until it is due, and ticks |
 //! | `kafka-rpc-embedded` | one, at the end | destroys the cluster within the process |

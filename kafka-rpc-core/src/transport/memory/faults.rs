@@ -95,8 +95,16 @@ impl Faults {
     /// # Errors
     /// There is no such topic.
     pub fn recreate_topic(&self, topic: &str) -> Result<(), TransportError> {
+        let partitions = self.0.lock().partitions(topic)?;
+        self.recreate_topic_with(topic, partitions)
+    }
+
+    /// Deletes a topic and creates it again with so many partitions, empty.
+    ///
+    /// # Errors
+    /// There is no such topic, or there would be no partition.
+    pub fn recreate_topic_with(&self, topic: &str, partitions: u32) -> Result<(), TransportError> {
         let mut state = self.0.lock();
-        let partitions = state.partitions(topic)?;
         state.delete_topic(topic)?;
         state.create_topic(topic, partitions)
     }

@@ -24,6 +24,7 @@ mod runtime;
 mod settle;
 mod state;
 mod transport;
+mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,10 @@ use std::time::Duration;
 use super::node::Node;
 use super::reports::Reports;
 use super::state::Shared;
-use crate::transport::{BoxFuture, DeliverySink, Producer, Record, TransportError};
+use super::watch::MemoryWatch;
+use crate::transport::{
+    BoxFuture, DeliverySink, Producer, Record, TopicsSink, TransportError, Watch,
+};
 
 pub(super) struct MemoryProducer {
     shared: Arc<Shared>,
@@ -38,6 +41,15 @@ impl Producer for MemoryProducer {
         self.shared
             .lock()
             .produce(&self.node, &self.reports, record, token)
+    }
+
+    fn watch(
+        &self,
+        every: Duration,
+        sink: Arc<dyn TopicsSink>,
+    ) -> Result<Box<dyn Watch>, TransportError> {
+        let watch = MemoryWatch::start(&self.shared, &self.node, every, sink);
+        Ok(Box::new(watch))
     }
 
     fn flush(&self, patience: Duration) -> BoxFuture<()> {

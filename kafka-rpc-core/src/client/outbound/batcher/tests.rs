@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 use super::*;
-use crate::transport::{Record, TransportError};
+use crate::transport::{Record, TopicsSink, TransportError, Watch};
 use crate::util::sync::lock;
 
 /// How often a producer was told to hold, and to release.
@@ -23,6 +23,10 @@ impl Producer for Told {
 
     fn release(&self) {
         lock(&self.0).1 += 1;
+    }
+
+    fn watch(&self, _: Duration, _: Arc<dyn TopicsSink>) -> Result<Box<dyn Watch>, TransportError> {
+        unreachable!("a batcher watches no topics")
     }
 
     fn flush(&self, _: Duration) -> BoxFuture<()> {

@@ -27,10 +27,10 @@ const FIRST_LOOK: Duration = Duration::from_millis(250);
 const DRAIN: Duration = Duration::from_millis(5);
 
 /// How long to wait before asking again for what was not there yet.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// What a broker says about a topic.
-enum Topic {
+pub(super) enum Topic {
     Missing,
     /// It exists, but not every partition has a leader yet.
     Forming(u32),
@@ -72,7 +72,7 @@ pub(in crate::transport::kafka) fn create(
 
 /// A client that only asks.
 pub(in crate::transport::kafka) struct Lookup {
-    client: BaseConsumer<Events>,
+    pub(super) client: BaseConsumer<Events>,
     events: Events,
 }
 
@@ -105,7 +105,7 @@ impl Lookup {
         watermarks(&self.client, &self.events, topic, partition, timeout)
     }
 
-    fn topic(&self, name: &str, until: Instant) -> Result<Topic, TransportError> {
+    pub(super) fn topic(&self, name: &str, until: Instant) -> Result<Topic, TransportError> {
         find(&self.client, &self.events, name, until)
     }
 
@@ -123,7 +123,10 @@ impl Lookup {
         }
         loop {
             match self.topic(&topic.name, until)? {
-                Topic::Ready(_) => return Ok(()),
+                Topic::Ready(_) => {
+                    self.settle(settings, &topic.name);
+                    return Ok(());
+                }
                 Topic::Missing | Topic::Forming(_) if Instant::now() >= until => {
                     return Err(TransportError::new(
                         TransportErrorKind::Unavailable,

@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::transport::kafka::admin::settle;
 use crate::transport::kafka::admin::topics::{self, Lookup};
 use crate::transport::kafka::client::blocking::{self, Reply};
 use crate::transport::kafka::client::errors;
@@ -112,7 +113,7 @@ impl Reader {
             .create_with_context(events.clone())
             .map_err(|error| errors::from_creation(&error))?;
         // Asking for the offsets of what doesn't exist would only time out.
-        let partitions = topics::count(&client, &events, topic, until)?;
+        let partitions = settle::count_of_existing(&client, &events, topic, until)?;
         if partitions.is_none_or(|partitions| partition >= partitions) {
             return Err(TransportError::new(
                 TransportErrorKind::UnknownTopic,

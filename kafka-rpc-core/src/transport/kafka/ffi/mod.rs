@@ -17,6 +17,7 @@ mod commits;
 mod consumer;
 mod delivery_event;
 mod message;
+mod metadata;
 mod poll_wakeup;
 mod positions;
 mod producer;

@@ -229,7 +229,7 @@ impl<C: ProducerContext<DeliveryOpaque = usize>> Producer<C> {
     }
 
     /// Calls `with` with the handle of a topic, which is this client's and alive during the call.
-    fn with_handle<T>(
+    pub(super) fn with_handle<T>(
         &self,
         topic: &str,
         with: impl FnOnce(*mut rd_kafka_topic_t) -> T,

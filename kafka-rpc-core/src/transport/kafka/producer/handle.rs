@@ -16,8 +16,10 @@ use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::ffi;
 use crate::transport::kafka::producer::delivery::{Connected, Deliveries, Shared, fatal_error};
 use crate::transport::kafka::producer::wakeup::IdleTracker;
+use crate::transport::kafka::producer::watch;
 use crate::transport::{
-    BoxFuture, DeliverySink, Duplicates, Producer, Record, TransportError, TransportErrorKind,
+    BoxFuture, DeliverySink, Duplicates, Producer, Record, TopicsSink, TransportError,
+    TransportErrorKind, Watch,
 };
 use crate::util::sync::lock;
 use crate::util::throttle;
@@ -191,6 +193,14 @@ impl Producer for KafkaProducer {
 
     fn release(&self) {
         self.0.unhold();
+    }
+
+    fn watch(
+        &self,
+        every: Duration,
+        sink: Arc<dyn TopicsSink>,
+    ) -> Result<Box<dyn Watch>, TransportError> {
+        watch::start(&self.0, every, sink)
     }
 
     fn flush(&self, timeout: Duration) -> BoxFuture<()> {

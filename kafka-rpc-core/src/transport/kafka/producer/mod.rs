@@ -10,9 +10,12 @@
 //! of one partition is locked while its record is handed to librdkafka, and before the slot and
 //! `ffi`'s topics. `wakeup` says when the thread looks for reports; its lock is taken last, also from
 //! a queue's callback. The sink is called without any lock of these.
+//!
+//! `watch` has a thread of its own, which borrows the client for one look-up of topics at a time.
 
 pub(super) mod delivery;
 pub(super) mod handle;
 pub(super) mod inflight;
 pub(super) mod opaque;
 pub(super) mod wakeup;
+pub(super) mod watch;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::transport::kafka::producer::inflight::*;
-use crate::transport::{BoxFuture, Producer};
+use crate::transport::{BoxFuture, Producer, TopicsSink, Watch};
 use crate::util::sync::model::{check, thread};
 use crate::util::sync::{Condvar, Mutex};
 
@@ -112,6 +112,10 @@ impl Producer for ModelProducer {
     fn release(&self) {
         let refused = self.in_flight.unhold(|_, batch| self.append_all(batch));
         assert!(refused.is_empty());
+    }
+
+    fn watch(&self, _: Duration, _: Arc<dyn TopicsSink>) -> Result<Box<dyn Watch>, TransportError> {
+        unreachable!("a model watches no topics")
     }
 
     fn flush(&self, _: Duration) -> BoxFuture<()> {
