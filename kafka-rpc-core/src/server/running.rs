@@ -8,7 +8,8 @@ use tracing::info;
 
 use super::group::env::Shared;
 use super::group::member::Member;
-use super::observe::stats::ServerStats;
+use super::group::watch::Watch;
+use super::observe::health::{Stage, StopReason};
 use crate::{Code, Outcome, RpcError};
 
 /// How much longer than the grace period leaving a group may take.
@@ -18,7 +19,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The parts of a server that runs. Dropping them stops the server in the background.
 pub(super) struct Running {
-    id: String,
+    watch: Arc<Watch>,
     /// `None` once they are stopped.
     parts: Option<Parts>,
 }
@@ -34,10 +35,11 @@ impl Running {
     pub(super) fn new(
         shared: Arc<Shared>,
         members: Vec<Arc<Member>>,
+        watch: Arc<Watch>,
         runtime: Option<OwnedRuntime>,
     ) -> Self {
         Self {
-            id: shared.server_id.clone(),
+            watch,
             parts: Some(Parts {
                 shared,
                 members,
@@ -46,27 +48,14 @@ impl Running {
         }
     }
 
-    /// The name that replies and errors of the server bear.
-    pub(super) fn id(&self) -> &str {
-        &self.id
+    /// What can be asked of the server.
+    pub(super) const fn watch(&self) -> &Arc<Watch> {
+        &self.watch
     }
 
     /// The server's group members.
     pub(super) fn members(&self) -> &[Arc<Member>] {
         self.parts.as_ref().map_or(&[], |parts| &parts.members)
-    }
-
-    pub(super) fn stats(&self) -> ServerStats {
-        let Some(parts) = &self.parts else {
-            return ServerStats::default();
-        };
-        let mut stats = parts.shared.counters.snapshot();
-        for member in &parts.members {
-            let (queued, running) = member.load();
-            stats.queued += queued as u64;
-            stats.running += running as u64;
-        }
-        stats
     }
 
     /// How long [`stop`](Self::stop) takes at most, if nothing blocks it.
@@ -82,14 +71,16 @@ impl Running {
         let Some(parts) = &self.parts else {
             return Ok(());
         };
+        self.watch.go_on(Stage::Stopping);
         parts.stop().await;
-        let members = parts.members.iter();
-        let stopped: u64 = members.map(|member| member.stopped_handlers()).sum();
+        let stopped = parts.stopped_handlers();
         info!(
             target: "kafka_rpc::server",
-            server = self.id, stopped_handlers = stopped, "server stopped",
+            server = self.watch.id(), stopped_handlers = stopped, "server stopped",
         );
         self.parts = None;
+        let reason = reason(stopped, StopReason::Shutdown);
+        self.watch.go_on(Stage::Stopped(reason));
         if stopped == 0 {
             return Ok(());
         }
@@ -109,13 +100,33 @@ impl Drop for Running {
     fn drop(&mut self) {
         if let Some(parts) = self.parts.take() {
             parts.stop_starting();
+            self.watch.go_on(Stage::Stopping);
             let runtime = parts.shared.runtime.clone();
-            runtime.spawn(async move { parts.stop().await });
+            let watch = Arc::clone(&self.watch);
+            runtime.spawn(async move {
+                parts.stop().await;
+                let reason = reason(parts.stopped_handlers(), StopReason::Dropped);
+                drop(parts);
+                watch.go_on(Stage::Stopped(reason));
+            });
         }
     }
 }
 
+/// Why the server has stopped, with so many handlers that outlasted their grace.
+const fn reason(stopped: u64, in_order: StopReason) -> StopReason {
+    match stopped {
+        0 => in_order,
+        handlers => StopReason::GraceOver { handlers },
+    }
+}
+
 impl Parts {
+    fn stopped_handlers(&self) -> u64 {
+        let members = self.members.iter();
+        members.map(|member| member.stopped_handlers()).sum()
+    }
+
     fn stop_starting(&self) {
         for member in &self.members {
             member.stop_starting();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::transport::{BoxFuture, TransportError};
+use crate::transport::{BoxFuture, Standing, TransportError};
 
 /// A record from a topic, borrowed from the transport's buffer.
 pub struct Incoming<'a> {
@@ -148,6 +148,9 @@ pub trait Membership: Send + Sync {
 
     /// Lets records come again.
     fn resume(&self);
+
+    /// How the member is, without asking anybody.
+    fn standing(&self) -> Standing;
 
     /// Gives everything back (through the sink), commits until the broker has acknowledged it, and only
     /// then leaves the group. Done after `patience` at the latest.

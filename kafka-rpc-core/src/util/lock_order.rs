@@ -57,6 +57,8 @@ ranks! {
     MEMBER_PAUSED
     /// What a group member knows. Offsets are noted with the transport under it.
     MEMBER_STATE
+    /// What a server's health is judged by. Nothing is taken under it.
+    SERVER_HEALTH
     /// What a revocation waits for. It is shared until the last of those who hold it up drops it, and
     /// never locked.
     REVOCATION
@@ -80,6 +82,10 @@ ranks! {
     GROUP_ASSIGNED
     /// By when a member is to have left. Nothing is taken under it.
     GROUP_LEAVE_BY
+    /// Whether a group has accepted a member. Nothing is taken under it.
+    GROUP_ACCEPTANCE
+    /// What is known of how a member is. Nothing is taken under it.
+    GROUP_STANDING
     /// Which thread of a member polls. Nothing is taken under it.
     POLL_LEASE
     /// The task that reads replies. Its waker is only cloned under it.

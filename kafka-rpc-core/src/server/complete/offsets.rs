@@ -149,6 +149,15 @@ impl Offsets {
             .filter_map(|(partition, owned)| Some((*partition, owned.tracker.position()?)))
     }
 
+    /// Of each partition its assignment, and the lowest offset that was read and isn't done.
+    pub(crate) fn fronts(&self) -> impl Iterator<Item = (u32, u64, Option<i64>)> {
+        self.owned.iter().map(|(partition, owned)| {
+            let open = owned.tracker.pending() > 0;
+            let front = owned.tracker.position().filter(|_| open);
+            (*partition, owned.generation, front)
+        })
+    }
+
     /// A record is dealt with for good.
     pub(crate) fn settle(&mut self, record: RecordRef) -> Settled {
         let Some(owned) = self.current(record) else {

@@ -12,7 +12,7 @@ use crate::server::complete::Complete;
 use crate::server::complete::outbox::Backlog;
 use crate::server::observe::stats::Counters;
 use crate::server::schedule::Ordering as CallOrder;
-use crate::transport::{Alarm, Clock, Membership, Transport};
+use crate::transport::{Alarm, Clock, Membership, Permission, Transport};
 
 /// What the members of one server share.
 pub(crate) struct Shared {
@@ -44,6 +44,8 @@ pub(crate) struct Env {
     pub(crate) admission: Admission,
     pub(crate) backlog: Backlog,
     membership: OnceLock<Arc<dyn Membership>>,
+    /// Whether records may be produced to the topic that is read, as the brokers said at the start.
+    may_report: OnceLock<Permission>,
     /// A handler runs on the thread that read its command.
     inline: AtomicBool,
 }
@@ -62,6 +64,7 @@ impl Env {
             admission,
             backlog: Backlog::default(),
             membership: OnceLock::new(),
+            may_report: OnceLock::new(),
             inline: AtomicBool::new(false),
         }
     }
@@ -73,6 +76,17 @@ impl Env {
 
     pub(crate) fn membership(&self) -> Option<&Arc<dyn Membership>> {
         self.membership.get()
+    }
+
+    /// Notes whether records may be produced to the topic that is read; once, before it joins.
+    pub(crate) fn note_may_report(&self, permission: Permission) {
+        let _ = self.may_report.set(permission);
+    }
+
+    /// Whether records may be produced to the topic that is read: what tells other servers of calls
+    /// goes there.
+    pub(crate) fn may_report(&self) -> Permission {
+        self.may_report.get().copied().unwrap_or_default()
     }
 
     /// Whether a handler of this method is to run where its command was read; if so, it is the only

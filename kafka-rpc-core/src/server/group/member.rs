@@ -74,6 +74,11 @@ impl Member {
         lock(&self.state).offsets.all()
     }
 
+    /// Of each partition its assignment, and the lowest offset that was read and isn't done.
+    pub(super) fn fronts(&self) -> Vec<(u32, u64, Option<i64>)> {
+        lock(&self.state).offsets.fronts().collect()
+    }
+
     /// Nothing is started or answered from now on that hasn't been.
     pub(crate) fn stop_starting(&self) {
         lock(&self.state).stopping = true;

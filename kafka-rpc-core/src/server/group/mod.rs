@@ -28,3 +28,4 @@ mod refusals;
 pub(super) mod sink;
 mod state;
 mod timers;
+pub(super) mod watch;

@@ -11,7 +11,9 @@ use crate::transport::memory::member::{Event, Member, Phase};
 use crate::transport::memory::node::Node;
 use crate::transport::memory::record::Batch;
 use crate::transport::memory::state::{Shared, State};
-use crate::transport::{BoxFuture, GroupOptions, GroupSink, Membership, Release, TransportError};
+use crate::transport::{
+    BoxFuture, GroupOptions, GroupSink, Membership, Release, Standing, TransportError,
+};
 
 enum Step {
     Stop,
@@ -45,9 +47,6 @@ impl Shared {
             }
             if let Some(event) = member.next_event(|| self.executor.now()) {
                 return Step::Event(event);
-            }
-            if member.phase == Phase::Fenced {
-                return Step::Stop;
             }
             match member.next_overdue() {
                 Some((number, until)) if until <= self.executor.now() => {
@@ -232,6 +231,10 @@ impl Membership for MemoryMembership {
 
     fn resume(&self) {
         self.with_member(|member| member.paused = false);
+    }
+
+    fn standing(&self) -> Standing {
+        self.shared.lock().standing(self.place)
     }
 
     fn leave(&self, patience: Duration) -> BoxFuture<()> {

@@ -4,14 +4,16 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::acceptance;
 use super::burst::Burst;
 use super::member::Shared;
-use super::rebalance::{Context, number};
+use super::pulse::Pulse;
+use super::rebalance::Context;
 use super::{commit, leave};
 use crate::transport::kafka::ffi::{self, Polled};
-use crate::transport::{GroupOptions, Incoming, TransportError, TransportErrorKind, Work};
+use crate::transport::{GroupOptions, Incoming, Work};
 use crate::util::sync::lock;
 use crate::util::throttle;
 
@@ -20,6 +22,12 @@ pub(super) const ROUND: Duration = Duration::from_millis(100);
 
 /// The same for the rest of a partial batch.
 const PARTIAL_BATCH_ROUND: Duration = Duration::from_millis(1);
+
+/// The same while somebody waits for the member to be accepted, which nothing may announce.
+const JOINING_ROUND: Duration = Duration::from_millis(10);
+
+/// How long the coordinator may take to say how a group is that hasn't accepted a member in time.
+const LAST_QUESTION: Duration = Duration::from_millis(300);
 
 /// The same while paused, so that a resumption is seen soon.
 const PAUSED_ROUND: Duration = Duration::from_millis(5);
@@ -42,6 +50,17 @@ pub(super) struct Poller {
     /// Until when it may be that records wait unseen.
     catches_up: Option<Instant>,
     rejoined: Option<Instant>,
+    pulse: Pulse,
+}
+
+/// What came of a turn at polling.
+pub(super) enum Turn {
+    /// A record that leads to work, and whether it came alone.
+    Work(Box<dyn Work>, bool),
+    /// The member has left.
+    Left,
+    /// The consumer has failed for good, with this code.
+    Failed(RDKafkaErrorCode),
 }
 
 impl Poller {
@@ -52,23 +71,30 @@ impl Poller {
             committed: Instant::now(),
             catches_up: None,
             rejoined: None,
+            pulse: Pulse::default(),
         }
     }
 
-    /// Polls until a record leads to work, and says whether that came alone; `None` when the member
-    /// has left or is done for.
-    pub(super) fn next(&mut self, shared: &Shared) -> Option<(Box<dyn Work>, bool)> {
+    /// Polls until a record leads to work, or nothing more can come.
+    pub(super) fn next(&mut self, shared: &Shared) -> Turn {
         loop {
+            let joining = shared.acceptance.is_pending();
+            if joining {
+                self.join(shared);
+            }
             // What librdkafka gave out, it won't give out again: it is handed on before anything else.
             if self.consumer.is_handed_on() {
                 if shared.leaving.is_open() {
                     shared.sink.flush();
                     let by = *lock(&shared.leave_by);
                     leave::leave(self.consumer.client(), shared, by);
-                    return None;
+                    return Turn::Left;
                 }
                 if self.committed.elapsed() >= COMMIT_INTERVAL {
                     self.committed = Instant::now();
+                    shared.known.turn();
+                    self.look(shared);
+                    self.pulse.beat(&self.consumer, shared);
                     commit::begin(self.consumer.client(), shared);
                     self.rejoin(shared);
                 }
@@ -84,18 +110,17 @@ impl Poller {
                 if self.has_caught_up(shared) {
                     shared.sink.idle();
                 }
-                polled = self.poll(shared, ROUND);
+                polled = self.poll(shared, if joining { JOINING_ROUND } else { ROUND });
             }
             match polled {
                 Polled::Nothing | Polled::Record(None) => {}
                 Polled::Foreign => shared.misassigned.store(true, Ordering::Release),
                 Polled::Record(Some(work)) => {
                     let alone = self.burst.is_single(Instant::now) && self.consumer.is_empty();
-                    return Some((work, alone));
+                    return Turn::Work(work, alone);
                 }
-                Polled::Error(error @ KafkaError::MessageConsumptionFatal(_)) => {
-                    give_up(shared, &error);
-                    return None;
+                Polled::Error(KafkaError::MessageConsumptionFatal(code)) => {
+                    return Turn::Failed(code);
                 }
                 Polled::Error(error) => shared.trouble(&error),
             }
@@ -118,6 +143,39 @@ impl Poller {
             return self.consumer.poll_events(wait, hand_on);
         }
         self.consumer.poll(wait, hand_on)
+    }
+
+    /// Looks whether the group counts the member; says whether it does.
+    fn look(&self, shared: &Shared) -> bool {
+        let assigned = shared.assigned_anew.load(Ordering::Acquire);
+        if assigned {
+            shared.assigned_anew.store(false, Ordering::Release);
+        }
+        Pulse::look(&self.consumer, shared, assigned)
+    }
+
+    /// Looks whether the group has accepted the member at last, or whether nobody is to wait for that
+    /// any longer.
+    fn join(&self, shared: &Shared) {
+        let assigned = shared.assigned_anew.load(Ordering::Acquire);
+        let counted = self.look(shared);
+        let now = Instant::now();
+        let overdue = shared.acceptance.overdue(now);
+        // The classic protocol says what it assigns, be it nothing, a moment after it has accepted the
+        // member. KIP-848 says nothing where that is nothing.
+        if counted && (assigned || shared.consumer_protocol || overdue.is_some()) {
+            return shared.acceptance.accept();
+        }
+        let Some(cause) = overdue else { return };
+        let group = &shared.options.group;
+        let client = self.consumer.client().client();
+        let rebalances =
+            ffi::group_state(client, group, LAST_QUESTION).is_ok_and(|state| state.rebalances);
+        if rebalances && shared.acceptance.extend(now) {
+            return;
+        }
+        let unanswered = acceptance::unanswered(&shared.options, cause, rebalances);
+        shared.acceptance.refuse(unanswered);
     }
 
     /// Whether what is there to read has most likely been fetched since the last rebalance.
@@ -157,22 +215,4 @@ impl Poller {
             shared.trouble(&error);
         }
     }
-}
-
-/// Another member has taken this one's name: the group won't hear of it again.
-fn give_up(shared: &Shared, error: &KafkaError) {
-    shared.sink.flush();
-    let lost = lock(&shared.offsets).all();
-    lock(&shared.offsets).disown(&lost);
-    let lost: Vec<u32> = lost.into_iter().map(number).collect();
-    if !lost.is_empty() {
-        shared.sink.lost(&lost);
-    }
-    shared.sink.trouble(TransportError::new(
-        TransportErrorKind::Closed,
-        format!(
-            "the member of the group {} has ended: {error}",
-            shared.options.group
-        ),
-    ));
 }

@@ -16,8 +16,10 @@
 mod commits;
 mod consumer;
 mod delivery_event;
+mod describe;
 mod message;
 mod poll_wakeup;
+mod probe;
 mod producer;
 mod queue;
 mod scheduling;
@@ -31,7 +33,9 @@ use rdkafka::ClientContext;
 use rdkafka::client::Client;
 use rdkafka::message::BorrowedMessage;
 use rdkafka_sys::bindings::{
-    rd_kafka_handle_mock_cluster, rd_kafka_mem_free, rd_kafka_memberid, rd_kafka_message_status,
+    rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
+    rd_kafka_consumer_group_metadata_generation_id, rd_kafka_handle_mock_cluster,
+    rd_kafka_mem_free, rd_kafka_memberid, rd_kafka_message_status,
     rd_kafka_mock_group_initial_rebalance_delay_ms, rd_kafka_msg_status_t,
 };
 
@@ -40,6 +44,8 @@ pub(super) use commits::{Commits, Committer, Refused};
 pub(super) use consumer::Arrivals;
 pub(super) use consumer::{Consumer, Forwarder, Polled};
 pub(super) use delivery_event::{Failure, Report};
+pub(super) use describe::{group_state, operations};
+pub(super) use probe::Answer;
 pub(super) use producer::Producer;
 pub(super) use queue::Alerted;
 pub(super) use scheduling::with_batch_scheduling;
@@ -67,6 +73,24 @@ pub(super) fn is_member<C: ClientContext>(consumer: &Client<C>) -> bool {
         rd_kafka_mem_free(consumer.native_ptr(), id.cast());
         is_member
     }
+}
+
+/// The generation of its group that a consumer is in, or its epoch under KIP-848; `None` before the
+/// group has accepted it. After it has unsubscribed this may be that of before.
+///
+/// It asks the client's main thread, which takes about 10 µs.
+pub(super) fn generation<C: ClientContext>(consumer: &Client<C>) -> Option<i32> {
+    // SAFETY: the client is alive. The metadata, if there is any, is ours, and is given back once.
+    let generation = unsafe {
+        let metadata = rd_kafka_consumer_group_metadata(consumer.native_ptr());
+        if metadata.is_null() {
+            return None;
+        }
+        let generation = rd_kafka_consumer_group_metadata_generation_id(metadata);
+        rd_kafka_consumer_group_metadata_destroy(metadata);
+        generation
+    };
+    (generation > 0).then_some(generation)
 }
 
 /// Makes the mock cluster of `client`, if it has one, form groups at once instead of after three

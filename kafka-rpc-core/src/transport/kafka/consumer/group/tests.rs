@@ -1,5 +1,7 @@
 use crate::transport::kafka::consumer::group::*;
 use crate::transport::kafka::consumer::poller::ROUND;
+use crate::transport::kafka::consumer::recovery::subscribe;
+use crate::transport::kafka::ffi;
 use crate::transport::kafka::tests::{Bed, SOON, append, recorder};
 
 /// Without the batch queue everything works as well, only slower: nothing else would tell.
