@@ -170,7 +170,7 @@ impl Poller {
         let group = &shared.options.group;
         let client = self.consumer.client().client();
         let rebalances =
-            ffi::group_state(client, group, LAST_QUESTION).is_ok_and(|state| state.rebalances);
+            ffi::rebalances(client, group, LAST_QUESTION).is_ok_and(|rebalances| rebalances);
         if rebalances && shared.acceptance.extend(now) {
             return;
         }

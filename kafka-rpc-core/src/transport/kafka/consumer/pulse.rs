@@ -7,8 +7,9 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::Offset;
 use rdkafka::consumer::{Consumer as _, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::RDKafkaErrorCode;
 
 use super::member::Shared;
 use crate::transport::kafka::client::errors;
@@ -62,7 +63,11 @@ impl Pulse {
             // That they answer is worth knowing all the same.
             owned.push(0);
         }
-        let ends = consumer.ask_ends(&shared.list(&owned), PATIENCE);
+        // The logical end is what is asked for.
+        let mut ends = shared.list(&owned);
+        let ends = ends
+            .set_all_offsets(Offset::End)
+            .and_then(|()| consumer.ask_ends(&ends, PATIENCE));
         let group = &shared.options.group;
         let committed = consumer.ask_committed(group, &shared.list(&owned), PATIENCE);
         for asked in [ends, committed] {
@@ -79,7 +84,7 @@ fn take(answer: Answer, shared: &Shared) {
         Answer::Ends(offsets, failed) => (offsets, failed, true),
         Answer::Committed(offsets, failed) => (offsets, failed, false),
     };
-    let trouble = failed.map(|error| explain(&error, shared, of_leaders));
+    let trouble = failed.map(|code| explain(code, shared, of_leaders));
     let before = shared.known.answer(of_leaders, offsets, trouble.clone());
     let group = &shared.options.group;
     match trouble {
@@ -92,13 +97,13 @@ fn take(answer: Answer, shared: &Shared) {
     }
 }
 
-fn explain(error: &KafkaError, shared: &Shared, of_leaders: bool) -> TransportError {
+fn explain(code: RDKafkaErrorCode, shared: &Shared, of_leaders: bool) -> TransportError {
     let whom = if of_leaders {
         format!("the leaders of topic `{}`", shared.options.topic)
     } else {
         format!("the coordinator of group `{}`", shared.options.group)
     };
-    let found = errors::from_kafka(&format!("{whom} can't be asked"), error);
+    let found = errors::from_code(&format!("{whom} can't be asked"), code);
     if found.kind == TransportErrorKind::Unavailable {
         let within = format!("{whom} didn't answer within {PATIENCE:?}");
         return shared

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rdkafka::TopicPartitionList;
 use rdkafka::client::Client;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka_sys::bindings::{
     rd_kafka_ListConsumerGroupOffsets, rd_kafka_ListConsumerGroupOffsets_destroy,
     rd_kafka_ListConsumerGroupOffsets_new, rd_kafka_ListConsumerGroupOffsets_result_groups,
@@ -39,9 +39,9 @@ pub(in crate::transport::kafka) type Offsets = Vec<(i32, i64)>;
 #[derive(Debug)]
 pub(in crate::transport::kafka) enum Answer {
     /// The end offsets.
-    Ends(Offsets, Option<KafkaError>),
+    Ends(Offsets, Option<RDKafkaErrorCode>),
     /// The committed offsets.
-    Committed(Offsets, Option<KafkaError>),
+    Committed(Offsets, Option<RDKafkaErrorCode>),
 }
 
 impl Probes {
@@ -125,7 +125,7 @@ fn read(event: &Event<'_>) -> Option<Answer> {
     unsafe {
         let failed = Some(rd_kafka_event_error(event.ptr()))
             .filter(|error| *error != NO_ERROR)
-            .map(|error| KafkaError::AdminOp(error.into()));
+            .map(RDKafkaErrorCode::from);
         let mut count = 0;
         let ends = rd_kafka_event_ListOffsets_result(event.ptr());
         if !ends.is_null() {
@@ -149,7 +149,7 @@ fn read(event: &Event<'_>) -> Option<Answer> {
         let groups = rd_kafka_ListConsumerGroupOffsets_result_groups(committed, &raw mut count);
         let group = *list(groups.cast_const(), count).first()?;
         if let Some(code) = code(rd_kafka_group_result_error(group)) {
-            let failed = Some(KafkaError::AdminOp(code));
+            let failed = Some(code);
             return Some(Answer::Committed(Offsets::new(), failed));
         }
         let partitions = rd_kafka_group_result_partitions(group)
@@ -171,14 +171,14 @@ fn one(found: &rd_kafka_topic_partition_t) -> One {
 }
 
 /// The offsets of these partitions as far as they are known, and why one isn't.
-fn offsets(found: impl Iterator<Item = One>) -> (Offsets, Option<KafkaError>) {
+fn offsets(found: impl Iterator<Item = One>) -> (Offsets, Option<RDKafkaErrorCode>) {
     let mut failed = None;
     let mut known = Offsets::new();
     for (partition, offset, error) in found {
         if error == NO_ERROR {
             known.push((partition, offset));
         } else {
-            failed = Some(KafkaError::AdminOp(error.into()));
+            failed = Some(error.into());
         }
     }
     (known, failed)
