@@ -3,6 +3,7 @@
 mod calls;
 mod deadlines;
 mod draining;
+mod health;
 mod hygiene;
 mod lifecycle;
 mod ordering;
@@ -55,6 +56,7 @@ pub(crate) fn all() -> Vec<Case> {
         hygiene::CASES,
         lifecycle::CASES,
         draining::CASES,
+        health::CASES,
     ]
     .concat()
 }
