@@ -60,7 +60,8 @@ pub(super) fn certainly_not_persisted(message: &BorrowedMessage<'_>) -> bool {
 }
 
 /// Whether a consumer is a member of its group: from its joining until it has told the group that
-/// it leaves.
+/// it leaves. Under KIP-848 its name in the group is its own, and only its epoch tells: that is zero once
+/// the group has been told.
 pub(super) fn is_member<C: ClientContext>(consumer: &Client<C>) -> bool {
     // SAFETY: the client is alive. The id, if there is one, is ours: a string that ends with a zero
     // byte, read before it is freed by the function that is meant for it.
@@ -69,9 +70,9 @@ pub(super) fn is_member<C: ClientContext>(consumer: &Client<C>) -> bool {
         if id.is_null() {
             return false;
         }
-        let is_member = !CStr::from_ptr(id).is_empty();
+        let is_named = !CStr::from_ptr(id).is_empty();
         rd_kafka_mem_free(consumer.native_ptr(), id.cast());
-        is_member
+        is_named && epoch(consumer) != Some(0)
     }
 }
 
@@ -80,17 +81,22 @@ pub(super) fn is_member<C: ClientContext>(consumer: &Client<C>) -> bool {
 ///
 /// It asks the client's main thread, which takes about 10 µs.
 pub(super) fn generation<C: ClientContext>(consumer: &Client<C>) -> Option<i32> {
+    epoch(consumer).filter(|epoch| *epoch > 0)
+}
+
+/// The same as librdkafka has it: below zero before the group has accepted the consumer, and under
+/// KIP-848 zero where it has left.
+fn epoch<C: ClientContext>(consumer: &Client<C>) -> Option<i32> {
     // SAFETY: the client is alive. The metadata, if there is any, is ours, and is given back once.
-    let generation = unsafe {
+    unsafe {
         let metadata = rd_kafka_consumer_group_metadata(consumer.native_ptr());
         if metadata.is_null() {
             return None;
         }
-        let generation = rd_kafka_consumer_group_metadata_generation_id(metadata);
+        let epoch = rd_kafka_consumer_group_metadata_generation_id(metadata);
         rd_kafka_consumer_group_metadata_destroy(metadata);
-        generation
-    };
-    (generation > 0).then_some(generation)
+        Some(epoch)
+    }
 }
 
 /// Makes the mock cluster of `client`, if it has one, form groups at once instead of after three
