@@ -27,8 +27,8 @@ pub mod wire;
 pub use bytes::Bytes;
 pub use call::{Context, Dispatch, Service};
 pub use client::{
-    Binding, Call, Client, ClientBuilder, ClientStats, MetadataCall, Reply, ServiceClient,
-    ServiceServer, StageTotals, Times,
+    Binding, Call, Client, ClientBuilder, ClientHealth, ClientStats, MetadataCall, Reply,
+    ServiceClient, ServiceServer, StageTotals, Times,
 };
 pub use error::{CallError, Code, HealthCause, HealthReason, Outcome, RpcError};
 pub use server::{

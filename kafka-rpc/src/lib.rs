@@ -82,9 +82,9 @@ pub use kafka_rpc_core::transport::kafka::{
     EffectiveSettings, GroupProtocol, Kafka, Profile, Role,
 };
 pub use kafka_rpc_core::{
-    Call, CallError, CallId, Client, ClientBuilder, ClientStats, Code, Context, Descriptor,
-    Dispatch, HealthCause, HealthReason, MetadataCall, Method, Operation, Ordering, Outcome,
-    PartitionHealth, Reply, RpcError, Server, ServerBuilder, ServerHandle, ServerHealth,
+    Call, CallError, CallId, Client, ClientBuilder, ClientHealth, ClientStats, Code, Context,
+    Descriptor, Dispatch, HealthCause, HealthReason, MetadataCall, Method, Operation, Ordering,
+    Outcome, PartitionHealth, Reply, RpcError, Server, ServerBuilder, ServerHandle, ServerHealth,
     ServerStats, Service, ServiceClient, ServiceServer, StageTotals, StopReason, Times,
     TopicSettings, testing,
 };

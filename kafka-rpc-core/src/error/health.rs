@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// One reason why a client or a server is not ready; see [`ServerHealth`](crate::ServerHealth).
+/// One reason why a client or a server isn't ready; see [`ServerHealth`](crate::ServerHealth) and
+/// [`ClientHealth`](crate::ClientHealth).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HealthReason {

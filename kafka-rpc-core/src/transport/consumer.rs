@@ -51,7 +51,10 @@ pub trait ListenerSink: Send + Sync {
 }
 
 /// A running listener. Dropping it stops it, without blocking.
-pub trait Listener: Send + Sync {}
+pub trait Listener: Send + Sync {
+    /// What keeps it from reading now, without asking anybody.
+    fn trouble(&self) -> Option<TransportError>;
+}
 
 /// How to join a consumer group.
 #[derive(Clone, Debug)]

@@ -88,6 +88,8 @@ ranks! {
     GROUP_STANDING
     /// Which thread of a member polls. Nothing is taken under it.
     POLL_LEASE
+    /// What keeps a listener from reading. Nothing is taken under it.
+    LISTENER_TROUBLE
     /// The task that reads replies. Its waker is only cloned under it.
     REPLY_TASK
     /// The thread that watches that task. Nothing is taken under it.

@@ -11,8 +11,10 @@
 /// | how long a partition goes unserved when servers come and go | about a second | up to the brokers' heartbeat interval |
 /// | two servers of one static name | the later one takes it; the earlier one goes on without a name | the later one is refused until the earlier one has left, or its session has ended |
 ///
-/// A group may be rolled from one to the other, a server at a time, without a stop: the brokers convert
-/// it (`group.consumer.migration.policy`, `bidirectional` by default).
+/// To change a group from `Classic` to `Consumer`, stop all of its servers, and then start the new ones: calls
+/// with a few seconds left are answered by these. Brokers don't convert a group whose servers run, since
+/// librdkafka puts data of its own into what `cooperative-sticky` assigns, as only a custom assignor is meant
+/// to. From `Consumer` to `Classic` a server at a time may be exchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GroupProtocol {

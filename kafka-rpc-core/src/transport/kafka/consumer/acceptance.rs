@@ -177,6 +177,19 @@ pub(super) fn taken(options: &GroupOptions) -> TransportError {
     )
 }
 
+/// Why a member that follows KIP-848 isn't accepted by a group whose members don't.
+pub(super) fn not_converted(options: &GroupOptions) -> TransportError {
+    let group = &options.group;
+    TransportError::new(
+        TransportErrorKind::Configuration,
+        format!(
+            "group `{group}` has members that follow the classic protocol, and the brokers don't \
+             convert it to KIP-848; stop all of its servers before the first one of \
+             `GroupProtocol::Consumer` starts"
+        ),
+    )
+}
+
 /// Why nothing has come of joining in time.
 pub(super) fn unanswered(
     options: &GroupOptions,

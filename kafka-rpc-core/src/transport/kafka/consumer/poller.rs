@@ -12,7 +12,7 @@ use super::member::Shared;
 use super::pulse::Pulse;
 use super::rebalance::Context;
 use super::{commit, leave};
-use crate::transport::kafka::ffi::{self, Polled};
+use crate::transport::kafka::ffi::{self, GroupState, Polled};
 use crate::transport::{GroupOptions, Incoming, Work};
 use crate::util::sync::lock;
 use crate::util::throttle;
@@ -169,10 +169,15 @@ impl Poller {
         let Some(cause) = overdue else { return };
         let group = &shared.options.group;
         let client = self.consumer.client().client();
-        let rebalances =
-            ffi::rebalances(client, group, LAST_QUESTION).is_ok_and(|rebalances| rebalances);
+        let state = ffi::group_state(client, group, LAST_QUESTION).unwrap_or(GroupState::Other);
+        let rebalances = state == GroupState::Rebalances;
         if rebalances && shared.acceptance.extend(now) {
             return;
+        }
+        if state == GroupState::Classic && shared.consumer_protocol {
+            return shared
+                .acceptance
+                .refuse(acceptance::not_converted(&shared.options));
         }
         let unanswered = acceptance::unanswered(&shared.options, cause, rebalances);
         shared.acceptance.refuse(unanswered);

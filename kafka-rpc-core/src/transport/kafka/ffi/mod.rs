@@ -44,7 +44,7 @@ pub(super) use commits::{Commits, Committer, Refused};
 pub(super) use consumer::Arrivals;
 pub(super) use consumer::{Consumer, Forwarder, Polled};
 pub(super) use delivery_event::{Failure, Report};
-pub(super) use describe::{operations, rebalances};
+pub(super) use describe::{GroupState, group_state, operations};
 pub(super) use probe::Answer;
 pub(super) use producer::Producer;
 pub(super) use queue::Alerted;
