@@ -45,6 +45,8 @@ pub(in crate::transport::kafka) struct Shared {
     pub(super) misassigned: AtomicBool,
     /// There was a rebalance since the poller last looked.
     pub(super) rebalanced: AtomicBool,
+    /// A rebalance was answered since the poller last looked.
+    pub(super) answered: AtomicBool,
     /// The group has assigned something, be it nothing, since the poller last looked.
     pub(super) assigned_anew: AtomicBool,
     /// No records are wanted. Librdkafka isn't told: it drops an order to pause or to resume that
@@ -75,6 +77,7 @@ impl Shared {
             assigned: Mutex::default(),
             misassigned: AtomicBool::new(false),
             rebalanced: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
             assigned_anew: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             leave_by: Mutex::default(),

@@ -26,6 +26,9 @@ const PARTIAL_BATCH_ROUND: Duration = Duration::from_millis(1);
 /// The same while somebody waits for the member to be accepted, which nothing may announce.
 const JOINING_ROUND: Duration = Duration::from_millis(10);
 
+/// How long a second round may take to begin, in which a new member gets what others have given up.
+const SECOND_ROUND: Duration = Duration::from_millis(1_500);
+
 /// How long the coordinator may take to say how a group is that hasn't accepted a member in time.
 const LAST_QUESTION: Duration = Duration::from_millis(300);
 
@@ -51,6 +54,8 @@ pub(super) struct Poller {
     catches_up: Option<Instant>,
     rejoined: Option<Instant>,
     pulse: Pulse,
+    /// Since when the group counts the member, and has given it nothing.
+    empty_handed: Option<Instant>,
 }
 
 /// What came of a turn at polling.
@@ -72,6 +77,7 @@ impl Poller {
             catches_up: None,
             rejoined: None,
             pulse: Pulse::default(),
+            empty_handed: None,
         }
     }
 
@@ -98,6 +104,10 @@ impl Poller {
                     commit::begin(self.consumer.client(), shared);
                     self.rejoin(shared);
                 }
+            }
+            if shared.answered.load(Ordering::Relaxed) {
+                shared.answered.store(false, Ordering::Relaxed);
+                self.pulse.wake(&self.consumer, shared);
             }
             // Without waiting first: only so can it be told that nothing is there.
             let mut polled = self.poll(shared, Duration::ZERO);
@@ -156,14 +166,12 @@ impl Poller {
 
     /// Looks whether the group has accepted the member at last, or whether nobody is to wait for that
     /// any longer.
-    fn join(&self, shared: &Shared) {
+    fn join(&mut self, shared: &Shared) {
         let assigned = shared.assigned_anew.load(Ordering::Acquire);
         let counted = self.look(shared);
         let now = Instant::now();
         let overdue = shared.acceptance.overdue(now);
-        // The classic protocol says what it assigns, be it nothing, a moment after it has accepted the
-        // member. KIP-848 says nothing where that is nothing.
-        if counted && (assigned || shared.consumer_protocol || overdue.is_some()) {
+        if counted && (self.has_settled(shared, assigned, now) || overdue.is_some()) {
             return shared.acceptance.accept();
         }
         let Some(cause) = overdue else { return };
@@ -181,6 +189,29 @@ impl Poller {
         }
         let unanswered = acceptance::unanswered(&shared.options, cause, rebalances);
         shared.acceptance.refuse(unanswered);
+    }
+
+    /// Whether what the group has given the member, which it counts, is most likely all for now.
+    ///
+    /// A group of the classic protocol first assigns nothing to a new member if the others have
+    /// everything. They give something up, and a second round begins, a second after the member has
+    /// joined. Who stops another server meanwhile, as a deploy does, would make that round the longer, with
+    /// partitions that nobody serves. KIP-848 says nothing where it assigns nothing.
+    fn has_settled(&mut self, shared: &Shared, assigned: bool, now: Instant) -> bool {
+        if shared.consumer_protocol {
+            return true;
+        }
+        if assigned && !lock(&shared.offsets).all().is_empty() {
+            return true;
+        }
+        match self.empty_handed {
+            None if assigned => {
+                self.empty_handed = Some(now);
+                false
+            }
+            None => false,
+            Some(since) => assigned || now.saturating_duration_since(since) >= SECOND_ROUND,
+        }
     }
 
     /// Whether what is there to read has most likely been fetched since the last rebalance.

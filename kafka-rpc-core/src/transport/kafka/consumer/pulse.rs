@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Offset;
 use rdkafka::consumer::{Consumer as _, ConsumerContext};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 
 use super::member::Shared;
 use crate::transport::kafka::client::errors;
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Asks, and reads what is answered; the part of the thread that polls.
 #[derive(Default)]
 pub(super) struct Pulse {
-    asked: Option<Instant>,
+    last: Option<Instant>,
     /// How many answers are still to come.
     waits: u8,
 }
@@ -54,10 +54,34 @@ impl Pulse {
             self.waits = self.waits.saturating_sub(1);
             take(answer, shared);
         }
-        if self.waits > 0 || self.asked.is_some_and(|at| at.elapsed() < INTERVAL) {
+        if self.waits > 0 || self.last.is_some_and(|at| at.elapsed() < INTERVAL) {
             return;
         }
-        self.asked = Some(Instant::now());
+        self.last = Some(Instant::now());
+        let owned = self.ask_leaders(consumer, shared);
+        let group = &shared.options.group;
+        self.asked(
+            consumer.ask_committed(group, &shared.list(&owned), PATIENCE),
+            shared,
+        );
+    }
+
+    /// Has the leaders' connections look for what there is to fetch: for a rebalance librdkafka stops
+    /// fetching from all partitions, and when it is answered wakes nobody. A question does.
+    pub(super) fn wake<C: ConsumerContext>(
+        &mut self,
+        consumer: &ffi::Consumer<C>,
+        shared: &Shared,
+    ) {
+        self.ask_leaders(consumer, shared);
+    }
+
+    /// Asks for the end offsets of what the member owns; returns what it has asked about.
+    fn ask_leaders<C: ConsumerContext>(
+        &mut self,
+        consumer: &ffi::Consumer<C>,
+        shared: &Shared,
+    ) -> Vec<i32> {
         let mut owned = lock(&shared.offsets).all();
         if owned.is_empty() {
             // That they answer is worth knowing all the same.
@@ -68,13 +92,14 @@ impl Pulse {
         let ends = ends
             .set_all_offsets(Offset::End)
             .and_then(|()| consumer.ask_ends(&ends, PATIENCE));
-        let group = &shared.options.group;
-        let committed = consumer.ask_committed(group, &shared.list(&owned), PATIENCE);
-        for asked in [ends, committed] {
-            match asked {
-                Ok(()) => self.waits += 1,
-                Err(error) => shared.trouble(&error),
-            }
+        self.asked(ends, shared);
+        owned
+    }
+
+    fn asked(&mut self, asked: KafkaResult<()>, shared: &Shared) {
+        match asked {
+            Ok(()) => self.waits = self.waits.saturating_add(1),
+            Err(error) => shared.trouble(&error),
         }
     }
 }

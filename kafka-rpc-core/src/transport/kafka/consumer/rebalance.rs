@@ -180,6 +180,7 @@ impl ConsumerContext for Context {
             }
         }
         self.0.rebalanced.store(true, Ordering::Release);
+        self.0.answered.store(true, Ordering::Release);
     }
 }
 
