@@ -9,9 +9,8 @@ use tracing::{info, warn};
 
 use super::env::Shared;
 use super::member::Member;
-use crate::server::observe::health::{
-    Fronts, Judgement, LostReplies, MemberState, ServerHealth, Stage, StopReason,
-};
+use crate::server::observe::health::{Judgement, MemberState, ServerHealth, Stage, StopReason};
+use crate::server::observe::signs::{Fronts, LostReplies};
 use crate::server::observe::stats::{Counters, ServerStats};
 use crate::transport::Clock;
 use crate::util::lock_order::SERVER_HEALTH;

@@ -2,4 +2,5 @@
 
 pub(super) mod events;
 pub(super) mod health;
+pub(super) mod signs;
 pub(super) mod stats;
