@@ -20,6 +20,24 @@ pub fn brokers() -> String {
     std::env::var("KAFKA_RPC_BROKERS").unwrap_or_else(|_| "localhost:9092".to_owned())
 }
 
+/// Done when this process is asked to end: by Ctrl-C, or by SIGTERM, as a service manager does it.
+///
+/// # Panics
+/// The system doesn't let this process hear of its signals.
+pub async fn terminated() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be heard");
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    drop(tokio::signal::ctrl_c().await);
+}
+
 /// Arithmetic over Kafka, shared by `calculator-server` and `calculator-client`.
 #[kafka_rpc::service]
 pub trait Calculator {

@@ -27,11 +27,14 @@ pub mod wire;
 pub use bytes::Bytes;
 pub use call::{Context, Dispatch, Service};
 pub use client::{
-    Binding, Call, Client, ClientBuilder, ClientStats, MetadataCall, Reply, ServiceClient,
-    ServiceServer, StageTotals, Times,
+    Binding, Call, Client, ClientBuilder, ClientHealth, ClientStats, MetadataCall, Reply,
+    ServiceClient, ServiceServer, StageTotals, Times,
 };
-pub use error::{CallError, Code, Outcome, RpcError};
-pub use server::{Ordering, Server, ServerBuilder, ServerStats};
+pub use error::{CallError, Code, HealthCause, HealthReason, Outcome, RpcError};
+pub use server::{
+    Ordering, PartitionHealth, Server, ServerBuilder, ServerHandle, ServerHealth, ServerStats,
+    StopReason,
+};
 pub use service::{Descriptor, Method, TopicSettings};
 pub use util::operation::Operation;
 pub use wire::CallId;

@@ -78,11 +78,14 @@
 //! server. No failed call is made again by itself.
 
 pub use kafka_rpc_core::transport::Cluster;
-pub use kafka_rpc_core::transport::kafka::{EffectiveSettings, Kafka, Profile, Role};
+pub use kafka_rpc_core::transport::kafka::{
+    EffectiveSettings, GroupProtocol, Kafka, Profile, Role,
+};
 pub use kafka_rpc_core::{
-    Call, CallError, CallId, Client, ClientBuilder, ClientStats, Code, Context, Descriptor,
-    Dispatch, MetadataCall, Method, Operation, Ordering, Outcome, Reply, RpcError, Server,
-    ServerBuilder, ServerStats, Service, ServiceClient, ServiceServer, StageTotals, Times,
+    Call, CallError, CallId, Client, ClientBuilder, ClientHealth, ClientStats, Code, Context,
+    Descriptor, Dispatch, HealthCause, HealthReason, MetadataCall, Method, Operation, Ordering,
+    Outcome, PartitionHealth, Reply, RpcError, Server, ServerBuilder, ServerHandle, ServerHealth,
+    ServerStats, Service, ServiceClient, ServiceServer, StageTotals, StopReason, Times,
     TopicSettings, testing,
 };
 pub use kafka_rpc_macros::{rpc, service};

@@ -16,8 +16,8 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kafka_rpc::Kafka;
 use kafka_rpc::testing::MemoryBroker;
+use kafka_rpc::{GroupProtocol, Kafka};
 use kafka_rpc_tests::broker::{self, Shared};
 
 use cases::{Case, Lacks};
@@ -31,16 +31,19 @@ enum Transport {
     Memory,
     Mock,
     Real,
+    /// The same, with servers that follow KIP-848.
+    RealConsumer,
 }
 
 impl Transport {
-    const ALL: [Self; 3] = [Self::Memory, Self::Mock, Self::Real];
+    const ALL: [Self; 4] = [Self::Memory, Self::Mock, Self::Real, Self::RealConsumer];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Mock => "mock cluster",
             Self::Real => "real Kafka",
+            Self::RealConsumer => "KIP-848",
         }
     }
 
@@ -49,7 +52,7 @@ impl Transport {
         match self {
             Self::Memory => 2,
             Self::Mock => 4,
-            Self::Real => 6,
+            Self::Real | Self::RealConsumer => 6,
         }
     }
 }
@@ -76,8 +79,10 @@ fn main() -> ExitCode {
     let cases = cases::all();
     let brokers = broker::shared();
     let columns = Transport::ALL.map(|transport| match (transport, &brokers) {
-        (Transport::Real, None) => vec![Verdict::Skipped; cases.len()],
-        (Transport::Real, brokers) => run_all(transport, &cases, &filters, brokers.as_ref()),
+        (Transport::Real | Transport::RealConsumer, None) => vec![Verdict::Skipped; cases.len()],
+        (Transport::Real | Transport::RealConsumer, brokers) => {
+            run_all(transport, &cases, &filters, brokers.as_ref())
+        }
         _ => run_all(transport, &cases, &filters, None),
     });
     report(&cases, &columns)
@@ -126,20 +131,25 @@ fn run(transport: Transport, case: Case, brokers: Option<&Shared>) -> Verdict {
                 .enable_all()
                 .start_paused(true)
                 .build(),
-            Transport::Mock | Transport::Real => tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build(),
+            Transport::Mock | Transport::Real | Transport::RealConsumer => {
+                tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(2)
+                    .enable_all()
+                    .build()
+            }
         }
         .expect("a runtime");
         let limit = match transport {
             Transport::Memory => CASE_LIMIT * 100,
-            Transport::Mock | Transport::Real => CASE_LIMIT,
+            Transport::Mock | Transport::Real | Transport::RealConsumer => CASE_LIMIT,
         };
         runtime.block_on(async {
             let cluster = match (transport, brokers) {
                 (Transport::Memory, _) => Cluster::Memory(MemoryBroker::new()),
                 (Transport::Real, Some(brokers)) => Cluster::Kafka(Kafka::new(brokers.bootstrap())),
+                (Transport::RealConsumer, Some(brokers)) => Cluster::Kafka(
+                    Kafka::new(brokers.bootstrap()).group_protocol(GroupProtocol::Consumer),
+                ),
                 _ => Cluster::Kafka(Kafka::embedded().expect("a mock cluster")),
             };
             let world = World::new(cluster, prefix.clone(), topics.clone());
@@ -157,10 +167,10 @@ fn run(transport: Transport, case: Case, brokers: Option<&Shared>) -> Verdict {
     }
 }
 
-fn report(cases: &[Case], columns: &[Vec<Verdict>; 3]) -> ExitCode {
+fn report(cases: &[Case], columns: &[Vec<Verdict>; 4]) -> ExitCode {
     println!("\nconformance: what every transport does alike\n");
-    let [memory, mock, real] = Transport::ALL.map(Transport::name);
-    println!("{memory:^8} {mock:^14} {real:^12} case");
+    let [memory, mock, real, consumer] = Transport::ALL.map(Transport::name);
+    println!("{memory:^8} {mock:^14} {real:^12} {consumer:^9} case");
     for (index, case) in cases.iter().enumerate() {
         let cell = |column: &Vec<Verdict>| match &column[index] {
             Verdict::Passed => "ok",
@@ -169,12 +179,15 @@ fn report(cases: &[Case], columns: &[Vec<Verdict>; 3]) -> ExitCode {
             Verdict::Skipped => "skipped",
             Verdict::NotSelected => "-",
         };
-        let [memory, mock, real] = [cell(&columns[0]), cell(&columns[1]), cell(&columns[2])];
+        let [memory, mock, real, consumer] = [0, 1, 2, 3].map(|column| cell(&columns[column]));
         let lacks = match &columns[1][index] {
             Verdict::Absent(lacks) => format!(" [the mock cluster lacks {}]", lacks.0),
             _ => String::new(),
         };
-        println!("{memory:^8} {mock:^14} {real:^12} {}{lacks}", case.name);
+        println!(
+            "{memory:^8} {mock:^14} {real:^12} {consumer:^9} {}{lacks}",
+            case.name
+        );
     }
     let count = |verdict: fn(&Verdict) -> bool| {
         columns

@@ -1,9 +1,9 @@
-//! Serves the calculator on real Kafka until Ctrl-C; its client is `calculator-client`.
+//! Serves the calculator on real Kafka until Ctrl-C or SIGTERM; its client is `calculator-client`.
 
 use std::time::Duration;
 
 use kafka_rpc::{Kafka, Server, TopicSettings};
-use kafka_rpc_examples::{Calculator, CalculatorServer, DivideError, brokers};
+use kafka_rpc_examples::{Calculator, CalculatorServer, DivideError, brokers, terminated};
 
 struct Desk;
 
@@ -40,7 +40,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
     println!("serving Calculator on {}", brokers());
 
-    tokio::signal::ctrl_c().await?;
-    println!("shutting down: {:?}", server.stats());
-    Ok(server.shutdown().await?)
+    let handle = server.handle();
+    server.run_until(terminated()).await?;
+    println!("stopped: {:?}", handle.stats());
+    Ok(())
 }

@@ -143,7 +143,7 @@ async fn listen(
         number,
         topic: topic.clone(),
         partition,
-        _listener: listener,
+        listener,
     });
     let mut all = lock(&connection.reply_partitions);
     // `close` says so before it empties this, so none is left behind.

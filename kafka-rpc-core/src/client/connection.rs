@@ -52,7 +52,7 @@ pub(super) struct ReplyPartition {
     pub(super) topic: String,
     pub(super) partition: u32,
     /// Listens until it is dropped.
-    pub(super) _listener: Box<dyn Listener>,
+    pub(super) listener: Box<dyn Listener>,
 }
 
 /// A service that a client is attached to.

@@ -6,6 +6,7 @@ use crate::client::attach;
 use crate::client::binding::Binding;
 use crate::client::builder::ClientBuilder;
 use crate::client::connection::Connection;
+use crate::client::health::{self, ClientHealth};
 use crate::client::service::ServiceClient;
 use crate::client::stats::ClientStats;
 use crate::transport::Cluster;
@@ -64,6 +65,12 @@ impl Client {
         stats.avoided_partitions = topics.avoided();
         stats.failed_lookups = topics.failed();
         stats
+    }
+
+    /// Whether the client can make calls, and why not. It asks nobody and doesn't block.
+    #[must_use]
+    pub fn health(&self) -> ClientHealth {
+        health::of(&self.connection)
     }
 
     /// Ends every pending call with `Disconnected`, and refuses new ones with `Unavailable`, on all

@@ -3,8 +3,10 @@
 
 mod call;
 mod code;
+mod health;
 mod rpc;
 
 pub use call::CallError;
 pub use code::{Code, Outcome};
+pub use health::{HealthCause, HealthReason};
 pub use rpc::RpcError;

@@ -122,9 +122,11 @@ impl ServerBuilder {
         self
     }
 
-    /// Starts the server: checks the topics, connects, and joins the groups. It is done when it has
-    /// joined; the first partitions may be assigned a little later, and no command is missed
-    /// meanwhile.
+    /// Starts the server: checks the topics and what may be done with them, connects, and joins the groups.
+    /// It is done once every group has accepted it as a member, with what the others give up for it; it
+    /// may get no partition, and is a standby then. No command is missed meanwhile.
+    ///
+    /// What prevents that is an error within 5 s. A group that rebalances is waited for, 30 s at most.
     ///
     /// Handlers run on the tokio runtime that is current when this is first polled; if there is
     /// none, the server owns one. A handler is stopped, at its deadline or by a cancel, where it
@@ -132,9 +134,9 @@ impl ServerBuilder {
     /// work to `tokio::task::spawn_blocking`.
     ///
     /// # Errors
-    /// `InvalidArgument` for settings that make no sense, `Unavailable` for missing topics or an
-    /// unreachable cluster, `PermissionDenied` and `Unauthenticated` as the cluster says; always with
-    /// the outcome `NotRun`.
+    /// `InvalidArgument` for settings that make no sense, of the server, of a topic, or of its group;
+    /// `Unavailable` for missing topics or an unreachable cluster or coordinator; `PermissionDenied` and
+    /// `Unauthenticated` as the cluster says; always with the outcome `NotRun`.
     #[must_use = "the server doesn't start before this is awaited or waited for"]
     pub fn start(self) -> Operation<Result<Server, RpcError>> {
         let Self { transport, options } = self;

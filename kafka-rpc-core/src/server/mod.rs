@@ -29,6 +29,7 @@ mod calls;
 mod complete;
 mod execute;
 mod group;
+mod handle;
 mod observe;
 mod options;
 mod running;
@@ -36,12 +37,16 @@ mod schedule;
 mod start;
 
 use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
 
 use self::running::Running;
 use crate::transport::Cluster;
 use crate::{Operation, RpcError};
 
 pub use builder::ServerBuilder;
+pub use handle::ServerHandle;
+pub use observe::health::{PartitionHealth, ServerHealth, StopReason};
 pub use observe::stats::ServerStats;
 pub use schedule::Ordering;
 
@@ -82,16 +87,70 @@ impl Server {
         Operation::within(longest, self.0.stop())
     }
 
+    /// Serves until `signal` is done, whatever it gives, and then [shuts down](Self::shutdown): the end of
+    /// a usual `main`.
+    ///
+    /// ```no_run
+    /// # use kafka_rpc_core::{RpcError, Server};
+    /// # async fn serve(server: Server, terminated: impl Future + Send + 'static) -> Result<(), RpcError> {
+    /// // `terminated` may be `tokio::signal::ctrl_c()`, or wait for SIGTERM, too.
+    /// server.run_until(terminated).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`shutdown`](Self::shutdown).
+    #[must_use = "the server stops if this isn't awaited or waited for"]
+    pub fn run_until(
+        self,
+        signal: impl Future + Send + 'static,
+    ) -> Operation<Result<(), RpcError>> {
+        Operation::within(handle::FOR_EVER, async move {
+            // What it gives needn't be `Send`.
+            drop(signal.await);
+            self.shutdown().await
+        })
+    }
+
+    /// What the server can be asked from anywhere else in the program.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle::new(Arc::clone(self.0.watch()))
+    }
+
     /// What the server has done so far, and what it is doing.
     #[must_use]
     pub fn stats(&self) -> ServerStats {
-        self.0.stats()
+        self.0.watch().stats()
+    }
+
+    /// Whether the server serves, and why not. It asks nobody and doesn't block.
+    #[must_use]
+    pub fn health(&self) -> ServerHealth {
+        self.0.watch().health()
+    }
+
+    /// Done when the server is ready: when all of its groups count it as a member, and their brokers
+    /// answer. After [`start`](ServerBuilder::start) it usually is.
+    ///
+    /// # Errors
+    /// `Unavailable` if the server stops before that.
+    pub fn ready(&self) -> Operation<Result<(), RpcError>> {
+        self.handle().ready()
+    }
+
+    /// Done when the server has stopped, and says why.
+    ///
+    /// # Errors
+    /// None when it is awaited; those of [`Operation::wait`] where a thread waits.
+    pub fn stopped(&self) -> Operation<Result<StopReason, RpcError>> {
+        self.handle().stopped()
     }
 
     /// The name that replies and errors of this server bear.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.0.id()
+        self.0.watch().id()
     }
 }
 

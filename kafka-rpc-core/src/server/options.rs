@@ -50,6 +50,10 @@ impl Options {
     pub(super) fn check(&self) -> Result<(), RpcError> {
         let problem = if self.services.is_empty() {
             Some("a server needs a service: add one with `service`".to_owned())
+        } else if self.group.as_deref() == Some("") {
+            Some("`group` is empty: leave it out for the service's own name".to_owned())
+        } else if self.instance.as_deref() == Some("") {
+            Some("`instance` is empty: leave it out for a server without a static name".to_owned())
         } else if self.concurrency == 0 {
             Some("`concurrency` must be at least 1".to_owned())
         } else if self.queue_limit == 0 {

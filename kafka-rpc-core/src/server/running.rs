@@ -8,7 +8,8 @@ use tracing::info;
 
 use super::group::env::Shared;
 use super::group::member::Member;
-use super::observe::stats::ServerStats;
+use super::group::watch::Watch;
+use super::observe::health::{Stage, StopReason};
 use crate::transport::TransportError;
 use crate::{Code, Outcome, RpcError};
 
@@ -19,7 +20,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The parts of a server that runs. Dropping them stops the server in the background.
 pub(super) struct Running {
-    id: String,
+    watch: Arc<Watch>,
     /// `None` once they are stopped.
     parts: Option<Parts>,
 }
@@ -35,10 +36,11 @@ impl Running {
     pub(super) fn new(
         shared: Arc<Shared>,
         members: Vec<Arc<Member>>,
+        watch: Arc<Watch>,
         runtime: Option<OwnedRuntime>,
     ) -> Self {
         Self {
-            id: shared.server_id.clone(),
+            watch,
             parts: Some(Parts {
                 shared,
                 members,
@@ -47,27 +49,14 @@ impl Running {
         }
     }
 
-    /// The name that replies and errors of the server bear.
-    pub(super) fn id(&self) -> &str {
-        &self.id
+    /// What can be asked of the server.
+    pub(super) const fn watch(&self) -> &Arc<Watch> {
+        &self.watch
     }
 
     /// The server's group members.
     pub(super) fn members(&self) -> &[Arc<Member>] {
         self.parts.as_ref().map_or(&[], |parts| &parts.members)
-    }
-
-    pub(super) fn stats(&self) -> ServerStats {
-        let Some(parts) = &self.parts else {
-            return ServerStats::default();
-        };
-        let mut stats = parts.shared.counters.snapshot();
-        for member in &parts.members {
-            let (queued, running) = member.load();
-            stats.queued += queued as u64;
-            stats.running += running as u64;
-        }
-        stats
     }
 
     /// How long [`stop`](Self::stop) takes at most, if nothing blocks it.
@@ -83,14 +72,16 @@ impl Running {
         let Some(parts) = &self.parts else {
             return Ok(());
         };
+        self.watch.go_on(Stage::Stopping);
         let told = parts.stop().await;
-        let members = parts.members.iter();
-        let stopped: u64 = members.map(|member| member.stopped_handlers()).sum();
+        let stopped = parts.stopped_handlers();
         info!(
             target: "kafka_rpc::server",
-            server = self.id, stopped_handlers = stopped, "server stopped",
+            server = self.watch.id(), stopped_handlers = stopped, "server stopped",
         );
         self.parts = None;
+        let reason = reason(stopped, StopReason::Shutdown);
+        self.watch.go_on(Stage::Stopped(reason));
         if stopped == 0 {
             return told.map_err(|error| {
                 let what = "the group could not be told that the server has left, and gives its \
@@ -113,13 +104,33 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(parts) = self.parts.take() {
+            self.watch.go_on(Stage::Stopping);
             let runtime = parts.shared.runtime.clone();
-            runtime.spawn(async move { drop(parts.stop().await) });
+            let watch = Arc::clone(&self.watch);
+            runtime.spawn(async move {
+                drop(parts.stop().await);
+                let reason = reason(parts.stopped_handlers(), StopReason::Dropped);
+                drop(parts);
+                watch.go_on(Stage::Stopped(reason));
+            });
         }
     }
 }
 
+/// Why the server has stopped, with so many handlers that outlasted their grace.
+const fn reason(stopped: u64, in_order: StopReason) -> StopReason {
+    match stopped {
+        0 => in_order,
+        handlers => StopReason::GraceOver { handlers },
+    }
+}
+
 impl Parts {
+    fn stopped_handlers(&self) -> u64 {
+        let members = self.members.iter();
+        members.map(|member| member.stopped_handlers()).sum()
+    }
+
     /// Leaves the groups, and then waits for what goes on here. May be begun anew after it was dropped.
     async fn stop(&self) -> Result<(), TransportError> {
         let timeout = self.shared.limits.grace + LEAVE_MARGIN;

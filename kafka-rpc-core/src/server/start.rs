@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::options::Options;
 use super::running::{OwnedRuntime, Running};
@@ -17,9 +17,12 @@ use crate::server::group::env::{Limits, Shared};
 use crate::server::group::flow::Capacity;
 use crate::server::group::member::Member;
 use crate::server::group::sink::{GroupSinkHandle, ServerTimer};
+use crate::server::group::watch::Watch;
 use crate::server::observe::stats::Counters;
+use crate::service::checks::{self, Used};
 use crate::service::topics::{self, Topic};
-use crate::transport::{Clock, Duplicates, GroupOptions, Transport};
+use crate::transport::{Clock, Duplicates, GroupOptions, Permission, TopicFacts, Transport};
+use crate::util::join_all::try_join_all;
 use crate::wire::Executor;
 use crate::{Code, Outcome, RpcError};
 
@@ -58,21 +61,39 @@ pub(super) async fn start(
         alarm: OnceLock::new(),
     });
     let members = members(&shared, &options, &topics);
+    let watch = Arc::new(Watch::new(&shared, &members));
     let timer = ServerTimer {
         complete: timed,
         members: members.iter().map(Arc::downgrade).collect(),
+        watch: Arc::clone(&watch),
     };
     // Before a group is joined, since the first command may need it.
     let _ = shared.alarm.set(clock.alarm(Arc::new(timer)));
     // From here on a failure, too, has to leave the groups that were joined.
-    let running = Running::new(shared, members, owned);
-    for member in running.members() {
-        join(member, options.instance.clone()).await?;
+    let running = Running::new(Arc::clone(&shared), members, watch, owned);
+    let joining = running.members().iter().map(|member| {
+        let facts = topics.facts.iter();
+        let mut facts = facts.filter(|facts| *facts.topic == *member.env.topic);
+        let may_report = facts.next().map(|facts| facts.write);
+        member.env.note_may_report(may_report.unwrap_or_default());
+        if member.env.may_report() == Permission::Denied {
+            warn!(
+                target: "kafka_rpc::server", topic = &*member.env.topic,
+                "the server may not write to its commands topic, where it reports on running calls that \
+                 it hands over to another server; grant its user WRITE on that topic",
+            );
+        }
+        Box::pin(join(member, options.instance.clone())) as _
+    });
+    // At the same time: a broker makes each group wait.
+    try_join_all(joining.collect()).await?;
+    if let Some(alarm) = shared.alarm.get() {
+        alarm.ring_by(clock.now());
     }
     let names = options.services.iter();
     info!(
         target: "kafka_rpc::server",
-        server = running.id(), brokers = transport.describe(),
+        server = running.watch().id(), brokers = transport.describe(),
         services = ?names.map(|service| service.descriptor().name).collect::<Vec<_>>(),
         "server started",
     );
@@ -102,10 +123,12 @@ struct Topics {
     /// The commands topic and the results topic of each service.
     of_services: Vec<(String, String)>,
     reply_topics: HashMap<String, Arc<ReplyTopic>>,
+    /// What the brokers tell of the services' topics.
+    facts: Vec<TopicFacts>,
 }
 
 impl Topics {
-    /// Makes sure that the topics exist.
+    /// Makes sure that the topics exist, and are as calls need them.
     async fn look_up(transport: &dyn Transport, options: &Options) -> Result<Self, RpcError> {
         let prefix = &options.topic_prefix;
         let of_services: Vec<(String, String)> = options
@@ -124,6 +147,15 @@ impl Topics {
             .chain(allowed.map(|topic| Topic::Results(topic)))
             .collect();
         let counts = topics::ensure(transport, &needed, options.create_topics.as_ref()).await?;
+        let used: Vec<Used> = options
+            .services
+            .iter()
+            .zip(&of_services)
+            .flat_map(|(service, (commands, results))| {
+                checks::of_service(service.descriptor(), commands, results)
+            })
+            .collect();
+        let facts = checks::check(transport, &used).await?;
         let mut reply_topics = HashMap::new();
         for (topic, count) in needed.iter().zip(counts) {
             if let Topic::Results(name) = *topic {
@@ -135,6 +167,7 @@ impl Topics {
         Ok(Self {
             of_services,
             reply_topics,
+            facts,
         })
     }
 }

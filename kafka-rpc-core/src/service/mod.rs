@@ -1,5 +1,6 @@
 //! What a service is called, what methods it has, and which topics it needs.
 
+pub(crate) mod checks;
 mod descriptor;
 pub(crate) mod topics;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::transport::{BoxFuture, TransportError};
+use crate::transport::{BoxFuture, Standing, TransportError};
 
 /// A record from a topic, borrowed from the transport's buffer.
 pub struct Incoming<'a> {
@@ -51,7 +51,10 @@ pub trait ListenerSink: Send + Sync {
 }
 
 /// A running listener. Dropping it stops it, without blocking.
-pub trait Listener: Send + Sync {}
+pub trait Listener: Send + Sync {
+    /// What keeps it from reading now, without asking anybody.
+    fn trouble(&self) -> Option<TransportError>;
+}
 
 /// How to join a consumer group.
 #[derive(Clone, Debug)]
@@ -148,6 +151,9 @@ pub trait Membership: Send + Sync {
 
     /// Lets records come again.
     fn resume(&self);
+
+    /// How the member is, without asking anybody.
+    fn standing(&self) -> Standing;
 
     /// Commits what has progressed until the broker has acknowledged it, gives everything up (through
     /// the sink), and only then leaves the group. Records come until that. Done after `timeout` at the

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::error::{HealthCause, HealthReason};
 use crate::util::throttle;
 use crate::{Code, Outcome, RpcError};
 
@@ -59,6 +60,25 @@ impl TransportError {
             | TransportErrorKind::Other => Code::Unavailable,
         };
         RpcError::new(code, outcome, self.message)
+    }
+}
+
+/// Why whoever has this trouble isn't ready.
+impl From<TransportError> for HealthReason {
+    fn from(error: TransportError) -> Self {
+        let cause = match error.kind {
+            TransportErrorKind::Unavailable => HealthCause::Unreachable,
+            TransportErrorKind::PermissionDenied | TransportErrorKind::Unauthenticated => {
+                HealthCause::Denied
+            }
+            TransportErrorKind::Configuration
+            | TransportErrorKind::UnknownTopic
+            | TransportErrorKind::TooLarge
+            | TransportErrorKind::QueueFull
+            | TransportErrorKind::Closed
+            | TransportErrorKind::Other => HealthCause::Refused,
+        };
+        Self::new(cause, error.message)
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) mod kafka {
 }
 pub mod memory;
 mod producer;
+mod standing;
 mod watch;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use self::consumer::{
 pub use self::error::{TransportError, TransportErrorKind};
 pub use self::future::BoxFuture;
 pub use self::producer::{Delivery, DeliverySink, MAX_TOKEN, Producer, Record};
+pub use self::standing::{Lag, Permission, Standing, TopicFacts};
 pub use self::watch::{TopicsSink, Watch};
 
 /// What the client and the server need of a broker.
@@ -67,8 +69,9 @@ pub trait Transport: Send + Sync + 'static {
         sink: Arc<dyn ListenerSink>,
     ) -> BoxFuture<Result<Box<dyn Listener>, TransportError>>;
 
-    /// Joins a consumer group on one topic. It is ready once the member is created, which may be
-    /// before the first partition is assigned.
+    /// Joins a consumer group on one topic. It is ready once the group has accepted the member, with or
+    /// without partitions, and fails if the group refuses it, or can't be asked within 5 s. A group that
+    /// is rebalancing may take longer, 30 s at most.
     fn join(
         &self,
         options: GroupOptions,
@@ -82,6 +85,14 @@ pub trait Transport: Send + Sync + 'static {
         topic: &str,
         patience: Duration,
     ) -> BoxFuture<Result<Option<u32>, TransportError>>;
+
+    /// What is known of these topics, in the same order: their settings, and what may be done with them.
+    /// Answers within `patience`. Fails only if nothing can be asked; what can't be known is left out.
+    fn facts(
+        &self,
+        topics: Vec<String>,
+        patience: Duration,
+    ) -> BoxFuture<Result<Vec<TopicFacts>, TransportError>>;
 
     /// Creates a topic and waits until it can be used; done at once if it exists.
     fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>>;

@@ -55,6 +55,8 @@ ranks! {
     MEMBER_PAUSED
     /// What a group member knows. Offsets are noted with the transport under it.
     MEMBER_STATE
+    /// What a server's health is judged by. Nothing is taken under it.
+    SERVER_HEALTH
     /// Whom to wake when a handler is stopped. Nothing is taken under it.
     INTERRUPT_TASK
     /// What is kept with a client's connection. A layer may be put on the client's others under it.
@@ -79,8 +81,14 @@ ranks! {
     GROUP_LAST_COMMITS
     /// By when a member is to have left. Nothing is taken under it.
     GROUP_LEAVE_BY
+    /// Whether a group has accepted a member. Nothing is taken under it.
+    GROUP_ACCEPTANCE
+    /// What is known of how a member is. Nothing is taken under it.
+    GROUP_STANDING
     /// Which thread of a member polls. Nothing is taken under it.
     POLL_LEASE
+    /// What keeps a listener from reading. Nothing is taken under it.
+    LISTENER_TROUBLE
     /// The task that reads replies. Its waker is only cloned under it.
     REPLY_TASK
     /// The thread that watches that task. Nothing is taken under it.

@@ -4,6 +4,7 @@ mod calls;
 mod clocks;
 mod deadlines;
 mod draining;
+mod health;
 mod hygiene;
 mod lifecycle;
 mod ordering;
@@ -57,6 +58,7 @@ pub(crate) fn all() -> Vec<Case> {
         hygiene::CASES,
         lifecycle::CASES,
         draining::CASES,
+        health::CASES,
     ]
     .concat()
 }

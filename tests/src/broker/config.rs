@@ -136,6 +136,11 @@ pub(super) fn properties(
          share.coordinator.state.topic.min.isr=1\n\
          share.coordinator.state.topic.num.partitions=4\n\
          group.initial.rebalance.delay.ms=0\n\
+         group.consumer.heartbeat.interval.ms=500\n\
+         group.consumer.min.heartbeat.interval.ms=500\n\
+         group.consumer.assignment.interval.ms=0\n\
+         group.consumer.session.timeout.ms=6000\n\
+         group.consumer.min.session.timeout.ms=6000\n\
          group.coordinator.append.linger.ms=0\n"
     );
     if let Some((user, password)) = &security.user {

@@ -120,6 +120,13 @@ impl Offsets {
         self.owned.keys().copied().collect()
     }
 
+    /// Of each partition its assignment, and the lowest offset that is known and isn't settled.
+    pub(crate) fn fronts(&self) -> impl Iterator<Item = (u32, u64, Option<i64>)> {
+        self.owned
+            .iter()
+            .map(|(partition, owned)| (*partition, owned.generation, owned.tracker.front()))
+    }
+
     /// A record was started, or is answered.
     pub(crate) fn begin(&mut self, record: RecordRef) {
         if let Some(owned) = self.current(record) {

@@ -208,6 +208,11 @@ impl Tracker {
         (*open == offset && *mark != Mark::Settled).then_some(index)
     }
 
+    /// The lowest offset that is known and isn't settled.
+    pub(crate) fn front(&self) -> Option<i64> {
+        self.open.front().map(|(offset, _)| *offset)
+    }
+
     /// The next offset to read, as of what is settled; `None` if nothing is known.
     pub(crate) fn position(&self) -> Option<i64> {
         self.open

@@ -14,7 +14,7 @@ use crate::server::complete::Complete;
 use crate::server::complete::outbox::Backlog;
 use crate::server::observe::stats::Counters;
 use crate::server::schedule::Ordering as CallOrder;
-use crate::transport::{Alarm, Clock, Membership, Transport};
+use crate::transport::{Alarm, Clock, Membership, Permission, Transport};
 use crate::wire::{Executor, StageTimes};
 
 /// What the members of one server share.
@@ -65,6 +65,8 @@ pub(crate) struct Env {
     pub(crate) backlog: Backlog,
     pub(crate) reports: Reports,
     membership: OnceLock<Arc<dyn Membership>>,
+    /// Whether records may be produced to the topic that is read, as the brokers said at the start.
+    may_report: OnceLock<Permission>,
     /// A handler runs on the thread that read its command.
     inline: AtomicBool,
 }
@@ -84,6 +86,7 @@ impl Env {
             backlog: Backlog::default(),
             reports: Reports::default(),
             membership: OnceLock::new(),
+            may_report: OnceLock::new(),
             inline: AtomicBool::new(false),
         }
     }
@@ -95,6 +98,17 @@ impl Env {
 
     pub(crate) fn membership(&self) -> Option<&Arc<dyn Membership>> {
         self.membership.get()
+    }
+
+    /// Notes whether records may be produced to the topic that is read; once, before it joins.
+    pub(crate) fn note_may_report(&self, permission: Permission) {
+        let _ = self.may_report.set(permission);
+    }
+
+    /// Whether records may be produced to the topic that is read: what tells other servers of calls
+    /// goes there.
+    pub(crate) fn may_report(&self) -> Permission {
+        self.may_report.get().copied().unwrap_or_default()
     }
 
     /// Whether a handler of this method is to run where its command was read; if so, it is the only

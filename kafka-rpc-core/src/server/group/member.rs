@@ -58,6 +58,16 @@ impl Member {
         (state.queue.queued(), state.queue.running())
     }
 
+    /// The partitions that it owns.
+    pub(super) fn owned(&self) -> Vec<u32> {
+        lock(&self.state).offsets.all()
+    }
+
+    /// Of each partition its assignment, and the lowest offset that is known and isn't settled.
+    pub(super) fn fronts(&self) -> Vec<(u32, u64, Option<i64>)> {
+        lock(&self.state).offsets.fronts().collect()
+    }
+
     /// How many handlers had to be stopped at the end of a grace period.
     pub(crate) fn stopped_handlers(&self) -> u64 {
         lock(&self.state).stopped_handlers

@@ -32,3 +32,4 @@ pub(super) mod sink;
 mod state;
 mod timers;
 mod untimely;
+pub(super) mod watch;

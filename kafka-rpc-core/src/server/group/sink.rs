@@ -1,9 +1,10 @@
 //! The front door of a member: records, assignments, revocations and the timer come in here.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::member::Member;
+use super::watch::Watch;
 use crate::server::complete::Complete;
 use crate::server::observe::events::Event;
 use crate::transport::{Assigned, GroupSink, Incoming, Progress, Tick, TransportError, Work};
@@ -61,6 +62,7 @@ impl GroupSink for GroupSinkHandle {
 pub(crate) struct ServerTimer {
     pub(crate) complete: Weak<dyn Complete>,
     pub(crate) members: Vec<Weak<Member>>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 impl Tick for ServerTimer {
@@ -74,6 +76,7 @@ impl Tick for ServerTimer {
             .filter_map(Weak::upgrade)
             .filter_map(|member| member.tick(now))
             .chain(again)
+            .chain(self.watch.tick(now))
             .min()
     }
 }

@@ -52,5 +52,6 @@ mod transport;
 mod tests;
 
 pub use config::effective::{EffectiveSettings, Role};
+pub use config::group_protocol::GroupProtocol;
 pub use config::profile::Profile;
 pub use config::settings::Kafka;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::admin::topics;
+use super::admin::{facts, topics};
 use super::client::clock::SystemClock;
 use super::config::clients::Settings;
 use super::config::settings::Kafka;
@@ -13,7 +13,7 @@ use super::producer::handle;
 use crate::transport::sealed::Open;
 use crate::transport::{
     BoxFuture, Clock, Cluster, DeliverySink, Duplicates, GroupOptions, GroupSink, Listener,
-    ListenerSink, Membership, Producer, TopicSpec, Transport, TransportError,
+    ListenerSink, Membership, Producer, TopicFacts, TopicSpec, Transport, TransportError,
 };
 
 /// The transport over one Kafka cluster. It holds no connection; what it opens does.
@@ -73,6 +73,14 @@ impl Transport for KafkaTransport {
         timeout: Duration,
     ) -> BoxFuture<Result<Option<u32>, TransportError>> {
         topics::partitions(&self.settings, topic, timeout)
+    }
+
+    fn facts(
+        &self,
+        topics: Vec<String>,
+        patience: Duration,
+    ) -> BoxFuture<Result<Vec<TopicFacts>, TransportError>> {
+        facts::facts(&self.settings, topics, patience)
     }
 
     fn create_topic(&self, topic: TopicSpec) -> BoxFuture<Result<(), TransportError>> {

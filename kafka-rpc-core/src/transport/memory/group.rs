@@ -73,12 +73,12 @@ impl Group {
             if member.phase == Phase::Absent {
                 self.members.remove(&old);
             } else {
-                member.phase = Phase::Fenced;
+                member.fenced = true;
                 member.instance = None;
                 member.tell(Event::Trouble(TransportError::new(
                     TransportErrorKind::Closed,
                     format!(
-                        "group {}: another member has this one's instance name",
+                        "group {}: another member has this one's instance name; it goes on without",
                         self.name
                     ),
                 )));
@@ -93,7 +93,7 @@ impl Group {
             member.wake.notify_one();
             match member.phase {
                 Phase::Joined => member.phase = Phase::Leaving,
-                Phase::Leaving | Phase::Absent | Phase::Fenced => {}
+                Phase::Leaving | Phase::Absent => {}
                 Phase::Expelled => {
                     self.members.remove(&id);
                 }
@@ -126,7 +126,7 @@ impl Group {
             member.commits.clear();
             match member.phase {
                 Phase::Joined | Phase::Leaving | Phase::Absent => member.phase = Phase::Absent,
-                Phase::Expelled | Phase::Fenced => {
+                Phase::Expelled => {
                     self.members.remove(&id);
                 }
             }

@@ -103,6 +103,10 @@ impl Cursor {
 }
 
 pub(super) struct MemoryListener {
+    shared: Arc<Shared>,
+    node: Arc<Node>,
+    topic: String,
+    partition: u32,
     _task: Task,
 }
 
@@ -134,9 +138,19 @@ impl MemoryListener {
         drop(state);
         let task = cursor.run(Arc::clone(shared), Arc::clone(node), sink);
         Ok(Self {
+            shared: Arc::clone(shared),
+            node: Arc::clone(node),
+            topic: topic.to_owned(),
+            partition,
             _task: shared.executor.spawn(task).into(),
         })
     }
 }
 
-impl Listener for MemoryListener {}
+impl Listener for MemoryListener {
+    fn trouble(&self) -> Option<TransportError> {
+        let mut state = self.shared.lock();
+        let readable = state.readable(&self.node, &self.topic, self.partition);
+        readable.err()
+    }
+}

@@ -29,8 +29,6 @@ pub(super) enum Phase {
     Absent,
     /// Its session ended while it couldn't be reached; it joins again when it can.
     Expelled,
-    /// Another member took its instance name: it hears so and ends.
-    Fenced,
 }
 
 pub(super) struct Member {
@@ -38,6 +36,8 @@ pub(super) struct Member {
     pub(super) wake: Arc<Notify>,
     pub(super) phase: Phase,
     pub(super) instance: Option<String>,
+    /// Another member took its instance name. It goes on without.
+    pub(super) fenced: bool,
     mailbox: VecDeque<Event>,
     /// What the sink was told that it owns.
     told: BTreeSet<u32>,
@@ -64,6 +64,7 @@ impl Member {
             wake: Arc::clone(wake),
             phase: Phase::Joined,
             instance,
+            fenced: false,
             mailbox: VecDeque::new(),
             told: BTreeSet::new(),
             revocations: BTreeSet::new(),

@@ -13,7 +13,8 @@ use crate::transport::memory::node::Node;
 use crate::transport::memory::record::Batch;
 use crate::transport::memory::state::{Shared, State};
 use crate::transport::{
-    BoxFuture, GroupOptions, GroupSink, Membership, Progress, TransportError, TransportErrorKind,
+    BoxFuture, GroupOptions, GroupSink, Membership, Progress, Standing, TransportError,
+    TransportErrorKind,
 };
 
 /// The time between two commits.
@@ -45,9 +46,6 @@ impl Shared {
         }
         if let Some(event) = member.next_event() {
             return Step::Event(event);
-        }
-        if member.phase == Phase::Fenced {
-            return Step::Stop;
         }
         let mut until = None;
         if progressed.load(Ordering::Acquire) {
@@ -239,6 +237,10 @@ impl Membership for MemoryMembership {
 
     fn resume(&self) {
         self.with_member(|member| member.paused = false);
+    }
+
+    fn standing(&self) -> Standing {
+        self.shared.lock().standing(self.place)
     }
 
     fn leave(&self, timeout: Duration) -> BoxFuture<Result<(), TransportError>> {

@@ -22,6 +22,7 @@ mod record;
 mod reports;
 mod runtime;
 mod settle;
+mod standing;
 mod state;
 mod transport;
 mod watch;

@@ -13,7 +13,7 @@ use crate::transport::memory::producer::MemoryProducer;
 use crate::transport::memory::state::Shared;
 use crate::transport::{
     BoxFuture, Clock, DeliverySink, Duplicates, GroupOptions, GroupSink, Listener, ListenerSink,
-    Membership, Producer, TopicSpec, Transport, TransportError,
+    Membership, Permission, Producer, TopicFacts, TopicSpec, Transport, TransportError,
 };
 
 /// A node's connection. Its futures are ready when they are first polled, but for those that wait
@@ -105,6 +105,32 @@ impl Transport for MemoryTransport {
             let state = shared.lock();
             state.check(&node, &topic, Access::Describe)?;
             Ok(state.partitions(&topic).ok())
+        })
+    }
+
+    fn facts(
+        &self,
+        topics: Vec<String>,
+        patience: Duration,
+    ) -> BoxFuture<Result<Vec<TopicFacts>, TransportError>> {
+        let (shared, node) = (Arc::clone(&self.shared), Arc::clone(&self.node));
+        Box::pin(async move {
+            if !node.connected() {
+                shared.executor.sleep(patience).await;
+            }
+            let state = shared.lock();
+            state.check_connected(&node)?;
+            let known = |topic: String| {
+                let may = |access| Permission::from(state.check_access(&topic, access).is_ok());
+                TopicFacts {
+                    read: may(Access::Read),
+                    write: may(Access::Write),
+                    // They are always those that calls need.
+                    settings: Some(Vec::new()),
+                    topic,
+                }
+            };
+            Ok(topics.into_iter().map(known).collect())
         })
     }
 

@@ -29,6 +29,16 @@ const DRAIN: Duration = Duration::from_millis(5);
 /// How long to wait before asking again for what was not there yet.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
+/// A broker deletes whole segments, and none that is still written to. So they are to be small beside
+/// what a topic keeps; by default they are a week long, or a gibibyte.
+const SEGMENTS: u32 = 4;
+
+/// The shortest segment in time: each is some files.
+const SHORTEST_SEGMENT: Duration = Duration::from_secs(60);
+
+/// The largest segment in bytes.
+const SEGMENT_BYTES: &str = "134217728";
+
 /// What a broker says about a topic.
 pub(super) enum Topic {
     Missing,
@@ -255,6 +265,8 @@ fn request_creation(settings: &Arc<Settings>, topic: &TopicSpec) -> Result<(), T
         .as_millis()
         .min(i64::MAX as u128)
         .to_string();
+    let segment = (topic.retention / SEGMENTS).max(SHORTEST_SEGMENT);
+    let segment = segment.as_millis().min(i64::MAX as u128).to_string();
     // -1 is the broker's default.
     let replication = topic.replication.map_or(-1, i32::from);
     let partitions = i32::try_from(topic.partitions).unwrap_or(i32::MAX);
@@ -266,7 +278,9 @@ fn request_creation(settings: &Arc<Settings>, topic: &TopicSpec) -> Result<(), T
     .set("cleanup.policy", "delete")
     // The age of a command is told by the caller's clock.
     .set("message.timestamp.type", "CreateTime")
-    .set("retention.ms", &retention);
+    .set("retention.ms", &retention)
+    .set("segment.ms", &segment)
+    .set("segment.bytes", SEGMENT_BYTES);
     let options = AdminOptions::new()
         .request_timeout(Some(CREATION_TIMEOUT / 2))
         .operation_timeout(Some(CREATION_TIMEOUT / 2));

@@ -8,10 +8,12 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use crate::transport::kafka::client::errors;
 use crate::transport::kafka::client::events::Events;
+use crate::transport::kafka::config::brokers;
 use crate::transport::kafka::config::defaults;
 use crate::transport::kafka::config::defaults::Table;
 use crate::transport::kafka::config::effective::{EffectiveSettings, Role};
 use crate::transport::kafka::config::embedded::Embedded;
+use crate::transport::kafka::config::group_protocol::GroupProtocol;
 use crate::transport::kafka::config::profile::Profile;
 use crate::transport::{Duplicates, GroupOptions, TransportError, TransportErrorKind};
 
@@ -27,6 +29,7 @@ pub(in crate::transport::kafka) fn instance_id(instance: &str, topic: &str) -> S
 pub(in crate::transport::kafka) struct Settings {
     pub(in crate::transport::kafka) brokers: String,
     pub(in crate::transport::kafka) profile: Profile,
+    pub(in crate::transport::kafka) group_protocol: GroupProtocol,
     pub(in crate::transport::kafka) values: BTreeMap<String, String>,
     pub(in crate::transport::kafka) tls: bool,
     pub(in crate::transport::kafka) mechanism: Option<&'static str>,
@@ -107,7 +110,7 @@ impl Settings {
 
     /// Without its own name.
     fn any_listener(&self) -> ClientConfig {
-        self.consumer(defaults::LISTENER)
+        self.consumer(&[defaults::LISTENER])
     }
 
     pub(in crate::transport::kafka) fn member(&self, options: &GroupOptions) -> ClientConfig {
@@ -121,15 +124,26 @@ impl Settings {
 
     /// Without what each server has of its own.
     fn any_member(&self) -> ClientConfig {
-        self.consumer(defaults::MEMBER)
+        match self.group_protocol {
+            GroupProtocol::Classic => {
+                let sessions = match self.embedded {
+                    Some(_) => defaults::EMBEDDED_SESSIONS,
+                    None => defaults::SESSIONS,
+                };
+                self.consumer(&[defaults::MEMBER, defaults::CLASSIC, sessions])
+            }
+            GroupProtocol::Consumer => {
+                self.consumer(&[defaults::MEMBER, defaults::CONSUMER_PROTOCOL])
+            }
+        }
     }
 
-    fn consumer(&self, own: Table) -> ClientConfig {
-        let embedded = match self.embedded {
+    fn consumer(&self, own: &[Table]) -> ClientConfig {
+        let embedded: Table = match self.embedded {
             Some(_) => defaults::EMBEDDED,
             None => &[],
         };
-        self.config(&[defaults::CONSUMER, own, embedded])
+        self.config(&[&[defaults::CONSUMER], own, &[embedded]].concat())
     }
 
     fn config(&self, tables: &[Table]) -> ClientConfig {
@@ -176,8 +190,22 @@ impl Settings {
                 message,
             ))
         };
-        if self.brokers.trim().is_empty() {
-            return configuration("no brokers are given to connect to".to_owned());
+        if let Some(problem) = brokers::problem(&self.brokers) {
+            return configuration(problem);
+        }
+        if self.group_protocol == GroupProtocol::Consumer {
+            let set = |key: &&&str| self.values.contains_key(**key);
+            if let Some(key) = defaults::CLASSIC_ONLY.iter().find(set) {
+                return configuration(format!(
+                    "the setting {key} doesn't exist with `GroupProtocol::Consumer`: the brokers                      decide; set `group.consumer.{}` there",
+                    key.strip_prefix("group.").unwrap_or(key)
+                ));
+            }
+            if self.embedded.is_some() {
+                return configuration(
+                    "the cluster within the process knows no `GroupProtocol::Consumer`".to_owned(),
+                );
+            }
         }
         for key in self.values.keys() {
             if let Some(reason) = defaults::refusal(key) {
@@ -200,7 +228,9 @@ impl Settings {
                 self.protocol()
             ));
         }
-        for config in [self.producer(Duplicates::Never), self.listener()] {
+        let mut member = self.any_member();
+        member.set("group.id", "kafka-rpc");
+        for config in [self.producer(Duplicates::Never), self.listener(), member] {
             config
                 .create_native_config()
                 .map_err(|error| errors::from_creation(&error))?;

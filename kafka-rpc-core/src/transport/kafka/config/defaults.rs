@@ -65,9 +65,23 @@ pub(in crate::transport::kafka) const LISTENER: Table = &[
 ];
 
 /// A group's member.
-pub(in crate::transport::kafka) const MEMBER: Table = &[
-    ("auto.offset.reset", "earliest"),
+pub(in crate::transport::kafka) const MEMBER: Table = &[("auto.offset.reset", "earliest")];
+
+/// A group's member by the classic protocol.
+pub(in crate::transport::kafka) const CLASSIC: Table = &[
+    ("group.protocol", "classic"),
     ("partition.assignment.strategy", "cooperative-sticky"),
+];
+
+/// A group's member by the protocol of KIP-848, whose sessions are the brokers' business.
+pub(in crate::transport::kafka) const CONSUMER_PROTOCOL: Table = &[("group.protocol", "consumer")];
+
+/// What only the classic protocol has.
+pub(in crate::transport::kafka) const CLASSIC_ONLY: &[&str] =
+    &["session.timeout.ms", "heartbeat.interval.ms"];
+
+/// The sessions of a member by the classic protocol.
+pub(in crate::transport::kafka) const SESSIONS: Table = &[
     ("session.timeout.ms", "6000"),
     // A rebalance is heard of with the next heartbeat, and when a member leaves, its partitions are
     // read by nobody until the slowest member has heard of it. Librdkafka looks every half a second.
@@ -84,10 +98,12 @@ pub(in crate::transport::kafka) const THROUGHPUT: Table = &[
     ("linger.ms", "2"),
 ];
 
-/// Consumers on the embedded cluster, whose long polls aren't woken by a new record, and whose
-/// groups take a session's length less a second for every rebalance but the first.
-pub(in crate::transport::kafka) const EMBEDDED: Table = &[
-    ("fetch.wait.max.ms", "1"),
+/// Consumers on the embedded cluster, whose long polls aren't woken by a new record.
+pub(in crate::transport::kafka) const EMBEDDED: Table = &[("fetch.wait.max.ms", "1")];
+
+/// Members on the embedded cluster, whose groups take a session's length less a second for every
+/// rebalance but the first.
+pub(in crate::transport::kafka) const EMBEDDED_SESSIONS: Table = &[
     ("session.timeout.ms", "2000"),
     ("heartbeat.interval.ms", "300"),
 ];
@@ -138,11 +154,11 @@ const REFUSED: Table = &[
     ),
     (
         "group.protocol",
-        "the revocation of partitions rests on the classic protocol",
+        "it is what `Kafka::group_protocol` is given",
     ),
     (
         "group.remote.assignor",
-        "the revocation of partitions rests on the classic protocol",
+        "how servers share partitions is left to the brokers",
     ),
     (
         "partition.assignment.strategy",

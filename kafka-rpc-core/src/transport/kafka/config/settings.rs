@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::effective::EffectiveSettings;
+use super::group_protocol::GroupProtocol;
 use super::profile::Profile;
 use crate::error::{Code, Outcome, RpcError};
 use crate::transport::kafka::config::clients::Settings;
@@ -35,6 +36,7 @@ impl Kafka {
         Self(Arc::new(Settings {
             brokers: brokers.into(),
             profile: Profile::default(),
+            group_protocol: GroupProtocol::default(),
             values: BTreeMap::new(),
             tls: false,
             mechanism: None,
@@ -80,6 +82,14 @@ impl Kafka {
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.edit().profile = profile;
+        self
+    }
+
+    /// Chooses the protocol by which servers are members of their groups: [`GroupProtocol::Classic`],
+    /// unless told otherwise.
+    #[must_use]
+    pub fn group_protocol(mut self, protocol: GroupProtocol) -> Self {
+        self.edit().group_protocol = protocol;
         self
     }
 
@@ -207,6 +217,7 @@ impl fmt::Debug for Kafka {
             .field("brokers", &self.0.brokers)
             .field("protocol", &self.0.protocol())
             .field("profile", &self.0.profile)
+            .field("group_protocol", &self.0.group_protocol)
             .field("settings", &shown)
             .finish_non_exhaustive()
     }

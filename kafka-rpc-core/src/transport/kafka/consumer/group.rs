@@ -7,20 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::runtime::Handle;
 
 use super::member::Shared;
-use super::poller::Poller;
-use super::rebalance::Context;
+use super::poller::{Poller, Turn};
+use super::recovery::{self, Recovery};
 use super::watchdog::PollLease;
-use crate::transport::kafka::admin::topics;
 use crate::transport::kafka::client::blocking::{self, Reply};
-use crate::transport::kafka::client::errors;
 use crate::transport::kafka::config::clients::Settings;
-use crate::transport::kafka::ffi;
 use crate::transport::{
-    BoxFuture, GroupOptions, GroupSink, Membership, TransportError, TransportErrorKind,
+    BoxFuture, GroupOptions, GroupSink, Membership, Standing, TransportError, TransportErrorKind, Work,
 };
 use crate::util::lock_order::GROUP_POLLER;
 use crate::util::sync::{Mutex, lock};
@@ -36,13 +32,17 @@ pub(in crate::transport::kafka) fn join(
     let settings = Arc::clone(settings);
     // What runs on the member's threads may be user code, which expects to be within a runtime.
     let runtime = Handle::try_current().ok();
-    blocking::start("kafka-rpc-group", move |reply: Reply<_>| {
+    let member = blocking::start("kafka-rpc-group", move |reply: Reply<Arc<Member>>| {
         let _entered = runtime.as_ref().map(Handle::enter);
         let shared = Arc::new(Shared::new(&settings, options, sink));
-        let started = subscribe(&settings, &shared).and_then(|poller| {
+        let started = recovery::subscribe(&settings, &shared).and_then(|poller| {
             let polling = Arc::new(Polling {
+                settings: Arc::clone(&settings),
                 shared: Arc::clone(&shared),
-                poller: Mutex::new(Some(poller)),
+                polled: Mutex::new(Polled {
+                    poller: Some(poller),
+                    recovery: Recovery::default(),
+                }),
                 lease: PollLease::default(),
             });
             let second = Arc::clone(&polling);
@@ -57,51 +57,58 @@ pub(in crate::transport::kafka) fn join(
             Ok(polling) => polling,
             Err(error) => return drop(reply.send(Err(error))),
         };
-        let handle: Arc<dyn Membership> = Arc::new(Member(shared));
         // Where nobody waits any more, the handle is dropped here, and the member leaves at once.
-        drop(reply.send(Ok(handle)));
+        drop(reply.send(Ok(Arc::new(Member(shared)))));
         polling.live(true);
+    });
+    Box::pin(async move {
+        let member = member.await?;
+        // Dropped where it is refused: the member leaves in the background.
+        member.0.acceptance.wait().await?;
+        let handle: Arc<dyn Membership> = member;
+        Ok(handle)
     })
-}
-
-fn subscribe(settings: &Settings, shared: &Arc<Shared>) -> Result<Poller, TransportError> {
-    topics::check_name(&shared.options.topic)?;
-    let client: BaseConsumer<Context> = settings
-        .member(&shared.options)
-        .create_with_context(Context(Arc::clone(shared)))
-        .map_err(|error| errors::from_creation(&error))?;
-    let consumer = ffi::Consumer::new(client, &shared.options.topic)
-        .map_err(|error| errors::from_creation(&error))?;
-    // Before the first assignment, which comes by polling. They are set once.
-    let _ = shared.committer.set(consumer.committer());
-    consumer
-        .client()
-        .subscribe(&[&shared.options.topic])
-        .map_err(|error| errors::from_kafka("the topic can't be subscribed to", &error))?;
-    Ok(Poller::new(consumer))
 }
 
 /// The two threads of a member, of which one polls.
 struct Polling {
+    settings: Arc<Settings>,
     shared: Arc<Shared>,
-    /// Held by the thread that polls, which has the lease; empty at the end.
-    poller: Mutex<Option<Poller>, GROUP_POLLER>,
+    /// Held by the thread that polls, which has the lease.
+    polled: Mutex<Polled, GROUP_POLLER>,
     lease: PollLease,
+}
+
+struct Polled {
+    /// Empty at the end.
+    poller: Option<Poller>,
+    recovery: Recovery,
+}
+
+impl Polled {
+    /// Polls until a record leads to work; `None` when the member has left.
+    fn next(&mut self, settings: &Settings, shared: &Arc<Shared>) -> Option<(Box<dyn Work>, bool)> {
+        loop {
+            match self.poller.as_mut()?.next(shared) {
+                Turn::Work(work, alone) => return Some((work, alone)),
+                // The consumer's teardown waits for its commits, and blocks as long as the group's
+                // coordinator can't be reached.
+                Turn::Left => drop(self.poller.take()),
+                Turn::Failed(code) => {
+                    recovery::fail(shared, code);
+                    // Before the next one joins: no member is to be there twice.
+                    drop(self.poller.take());
+                    self.poller = self.recovery.next(settings, shared);
+                }
+            }
+        }
+    }
 }
 
 impl Polling {
     /// The life of one of the two threads.
     fn live(&self, polls: bool) {
-        let poll = || {
-            let mut poller = lock(&self.poller);
-            let work = poller.as_mut().and_then(|poller| poller.next(&self.shared));
-            if work.is_none() {
-                // The consumer's teardown waits for its commits, and blocks as long as the group's
-                // coordinator can't be reached.
-                drop(poller.take());
-            }
-            work
-        };
+        let poll = || lock(&self.polled).next(&self.settings, &self.shared);
         if self
             .lease
             .share(polls, poll, |(work, alone)| work.run(alone))
@@ -128,6 +135,11 @@ impl Membership for Member {
 
     fn resume(&self) {
         self.0.paused.store(false, Ordering::Release);
+    }
+
+    fn standing(&self) -> Standing {
+        let owned = lock(&self.0.partitions).owned();
+        self.0.known.standing(&owned)
     }
 
     fn leave(&self, timeout: Duration) -> BoxFuture<Result<(), TransportError>> {

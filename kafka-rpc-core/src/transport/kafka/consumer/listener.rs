@@ -18,8 +18,10 @@ use crate::transport::kafka::client::events::Events;
 use crate::transport::kafka::client::latch::Latch;
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::consumer::reader_task::{More, Read, SharedReader};
-use crate::transport::kafka::ffi::{self, Polled};
+use crate::transport::kafka::ffi::{self, Answer, Polled};
 use crate::transport::{BoxFuture, Listener, ListenerSink, TransportError, TransportErrorKind};
+use crate::util::lock_order::LISTENER_TROUBLE;
+use crate::util::sync::{Mutex, lock};
 
 /// How long one poll waits: how soon the thread notices that it is to stop.
 const ROUND: Duration = Duration::from_millis(100);
@@ -32,6 +34,9 @@ const BATCH: usize = 256;
 
 /// How long the start of a listener may take.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the partition's leader may take to answer a question.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// How long one lookup of the offsets may take, and the pause before the next.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -51,13 +56,17 @@ pub(in crate::transport::kafka) fn open(
             Ok(reader) => reader,
             Err(error) => return drop(reply.send(Err(error))),
         };
-        let stop = Arc::clone(&reader.stop);
+        let (stop, trouble) = (Arc::clone(&reader.stop), Arc::clone(&reader.trouble));
         let shared = SharedReader::new(reader);
         shared.edit(|reader| reader.consumer.alert(Arc::new(Arc::downgrade(&shared))));
         if let Some(runtime) = runtime {
             runtime.spawn(shared.task());
         }
-        let handle: Box<dyn Listener> = Box::new(Handle(Arc::clone(&stop), Arc::clone(&shared)));
+        let handle: Box<dyn Listener> = Box::new(Handle {
+            stop: Arc::clone(&stop),
+            shared: Arc::clone(&shared),
+            trouble,
+        });
         // Where nobody waits any more, the handle is dropped here, and the loop ends at once.
         drop(reply.send(Ok(handle)));
         // The consumer's teardown blocks; it happens here, on the consumer's own thread.
@@ -65,14 +74,25 @@ pub(in crate::transport::kafka) fn open(
     })
 }
 
-struct Handle(Arc<Latch>, Arc<SharedReader<Reader>>);
+struct Handle {
+    stop: Arc<Latch>,
+    shared: Arc<SharedReader<Reader>>,
+    trouble: Arc<Trouble>,
+}
 
-impl Listener for Handle {}
+/// What keeps a listener from reading.
+type Trouble = Mutex<Option<TransportError>, LISTENER_TROUBLE>;
+
+impl Listener for Handle {
+    fn trouble(&self) -> Option<TransportError> {
+        lock(&self.trouble).clone()
+    }
+}
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.open();
-        self.1.ring();
+        self.stop.open();
+        self.shared.ring();
     }
 }
 
@@ -90,6 +110,9 @@ struct Reader {
     /// Something was read since the last assignment.
     settled: bool,
     stop: Arc<Latch>,
+    trouble: Arc<Trouble>,
+    /// A question is under way.
+    asks: bool,
 }
 
 /// What a poll came upon.
@@ -137,6 +160,8 @@ impl Reader {
             next: 0,
             settled: false,
             stop: Arc::new(Latch::default()),
+            trouble: Arc::default(),
+            asks: false,
         };
         // On the consumer's own connection, which is free and is warm from then on.
         let timeout = until.saturating_duration_since(Instant::now());
@@ -294,7 +319,46 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Notes what the partition's leader answered, and asks it anew: where nothing is to be read, nothing
+    /// else tells whether it is there.
+    fn feel(&mut self) {
+        while let Some(answer) = self.consumer.answer() {
+            self.asks = false;
+            let Answer::Ends(_, failed) = answer else {
+                continue;
+            };
+            let trouble = failed.map(|code| {
+                let doing = format!(
+                    "the leader of {}/{} doesn't answer",
+                    self.topic, self.partition
+                );
+                self.events.explain(errors::from_code(&doing, code))
+            });
+            if let Some(trouble) = &trouble {
+                self.sink.trouble(trouble.clone());
+            }
+            *lock(&self.trouble) = trouble;
+        }
+        if self.asks {
+            return;
+        }
+        let mut end = TopicPartitionList::with_capacity(1);
+        let asked = end
+            .add_partition_offset(&self.topic, self.partition, Offset::End)
+            .and_then(|()| self.consumer.ask_ends(&end, ANSWER_PATIENCE));
+        match asked {
+            Ok(()) => self.asks = true,
+            Err(error) => self.trouble(&error),
+        }
+    }
+}
+
 impl Read for Reader {
+    fn tend(&mut self) {
+        self.feel();
+    }
+
     fn read(&mut self) -> More {
         if !self.settled {
             return More::Trouble;

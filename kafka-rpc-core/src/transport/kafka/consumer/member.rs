@@ -1,18 +1,22 @@
 //! What the threads of a group member, its handle and its consumer's context share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::error::KafkaError;
 
+use super::acceptance::{self, Acceptance};
 use super::commit::Last;
+use super::known::Known;
 use super::partitions::Partitions;
+use super::slot::Slot;
 use crate::transport::kafka::client::errors;
 use crate::transport::kafka::client::events::Events;
 use crate::transport::kafka::client::latch::Latch;
 use crate::transport::kafka::config::clients::Settings;
+use crate::transport::kafka::config::group_protocol::GroupProtocol;
 use crate::transport::kafka::ffi;
 use crate::transport::{GroupOptions, GroupSink};
 use crate::util::lock_order::{GROUP_LAST_COMMITS, GROUP_LEAVE_BY, GROUP_PARTITIONS};
@@ -22,9 +26,15 @@ use crate::util::sync::{Mutex, lock};
 pub(in crate::transport::kafka) struct Shared {
     pub(super) events: Events,
     pub(super) options: GroupOptions,
+    /// Whether the member follows KIP-848.
+    pub(super) consumer_protocol: bool,
     pub(super) sink: Arc<dyn GroupSink>,
+    /// Whether the group has accepted the member, for whoever joins.
+    pub(super) acceptance: Acceptance,
+    /// How the member is.
+    pub(super) known: Known,
     /// Leads to the consumer's commits.
-    pub(super) committer: OnceLock<ffi::Committer>,
+    pub(super) committer: Slot<ffi::Committer>,
     /// The partitions that the group gave the member.
     pub(super) partitions: Mutex<Partitions, GROUP_PARTITIONS>,
     pub(super) last_commits: Mutex<Last, GROUP_LAST_COMMITS>,
@@ -36,6 +46,8 @@ pub(in crate::transport::kafka) struct Shared {
     pub(super) joined: AtomicBool,
     /// There was a rebalance since the poller last looked.
     pub(super) rebalanced: AtomicBool,
+    /// The group has assigned something, be it nothing, since the poller last looked.
+    pub(super) assigned_anew: AtomicBool,
     /// The group has assigned partitions of another topic.
     pub(super) misassigned: AtomicBool,
     /// No records are wanted. Librdkafka isn't told: it drops an order to pause or to resume that
@@ -58,14 +70,18 @@ impl Shared {
         Self {
             events: settings.events(),
             options,
+            consumer_protocol: settings.group_protocol == GroupProtocol::Consumer,
             sink,
-            committer: OnceLock::new(),
+            acceptance: Acceptance::default(),
+            known: Known::default(),
+            committer: Slot::default(),
             partitions: Mutex::default(),
             last_commits: Mutex::default(),
             progressed: AtomicBool::new(false),
             without_notes: AtomicBool::new(false),
             joined: AtomicBool::new(false),
             rebalanced: AtomicBool::new(false),
+            assigned_anew: AtomicBool::new(false),
             misassigned: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             leave_by: Mutex::default(),
@@ -101,12 +117,23 @@ impl Shared {
     }
 
     pub(super) fn trouble(&self, error: &KafkaError) {
+        let refusal = error
+            .rdkafka_error_code()
+            .and_then(|code| acceptance::refusal(code, &self.options));
+        if let Some(refusal) = refusal {
+            self.known.refuse(refusal.clone());
+            self.acceptance.refuse(refusal.clone());
+            return self.sink.trouble(refusal);
+        }
         let doing = format!(
             "in the group {} on {}",
             self.options.group, self.options.topic
         );
-        self.sink
-            .trouble(self.events.explain(errors::from_kafka(&doing, error)));
+        let trouble = self.events.explain(errors::from_kafka(&doing, error));
+        if self.acceptance.is_pending() {
+            self.acceptance.note(trouble.clone());
+        }
+        self.sink.trouble(trouble);
         self.events.forget();
     }
 }

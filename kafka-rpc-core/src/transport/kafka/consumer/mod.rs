@@ -10,15 +10,20 @@
 //! callback only three are locked, one after the other: the wait of a member's thread, the task that
 //! reads replies, and the thread that watches it.
 
+mod acceptance;
 mod assign;
 mod burst;
 mod commit;
 pub(super) mod group;
+mod known;
 mod leave;
 pub(super) mod listener;
 mod member;
 mod partitions;
 mod poller;
+mod pulse;
 pub(super) mod reader_task;
 mod rebalance;
+mod recovery;
+mod slot;
 pub(super) mod watchdog;

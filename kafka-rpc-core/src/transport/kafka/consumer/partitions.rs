@@ -68,6 +68,11 @@ impl Partitions {
         owned
     }
 
+    /// Whether the group has given nothing.
+    pub(in crate::transport::kafka) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// All partitions that are owned.
     pub(in crate::transport::kafka) fn owned(&self) -> Vec<i32> {
         let owned = self

@@ -4,17 +4,18 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::acceptance;
 use super::assign::Questions;
 use super::burst::Burst;
 use super::commit;
 use super::leave::Leaving;
 use super::member::Shared;
-use super::member::number;
+use super::pulse::Pulse;
 use super::rebalance::Context;
-use crate::transport::kafka::ffi::{self, Polled};
-use crate::transport::{GroupOptions, Incoming, TransportError, TransportErrorKind, Work};
+use crate::transport::kafka::ffi::{self, GroupState, Polled};
+use crate::transport::{GroupOptions, Incoming, Work};
 use crate::util::sync::lock;
 use crate::util::throttle;
 
@@ -23,6 +24,15 @@ pub(super) const ROUND: Duration = Duration::from_millis(100);
 
 /// The same for the rest of a partial batch.
 const PARTIAL_BATCH_ROUND: Duration = Duration::from_millis(1);
+
+/// The same while somebody waits for the member to be accepted, which nothing may announce.
+const JOINING_ROUND: Duration = Duration::from_millis(10);
+
+/// How long a second round may take to begin, in which a new member gets what others have given up.
+const SECOND_ROUND: Duration = Duration::from_millis(1_500);
+
+/// How long the coordinator may take to say how a group is that hasn't accepted a member in time.
+const LAST_QUESTION: Duration = Duration::from_millis(300);
 
 /// The same while the member leaves.
 const LEAVING_ROUND: Duration = Duration::from_millis(2);
@@ -44,6 +54,19 @@ pub(super) struct Poller {
     rejoined: Option<Instant>,
     questions: Questions,
     leaving: Option<Leaving>,
+    pulse: Pulse,
+    /// Since when the group counts the member, and has given it nothing.
+    empty_handed: Option<Instant>,
+}
+
+/// What came of a turn at polling.
+pub(super) enum Turn {
+    /// A record that leads to work, and whether it came alone.
+    Work(Box<dyn Work>, bool),
+    /// The member has left.
+    Left,
+    /// The consumer has failed for good, with this code.
+    Failed(RDKafkaErrorCode),
 }
 
 impl Poller {
@@ -55,13 +78,18 @@ impl Poller {
             rejoined: None,
             questions: Questions::default(),
             leaving: None,
+            pulse: Pulse::default(),
+            empty_handed: None,
         }
     }
 
-    /// Polls until a record leads to work, and says whether that came alone; `None` when the member
-    /// has left or is done for.
-    pub(super) fn next(&mut self, shared: &Shared) -> Option<(Box<dyn Work>, bool)> {
+    /// Polls until a record leads to work, or nothing more can come.
+    pub(super) fn next(&mut self, shared: &Shared) -> Turn {
         loop {
+            let joining = shared.acceptance.is_pending();
+            if joining {
+                self.join(shared);
+            }
             // What librdkafka gave out, it won't give out again: it is handed on before anything else.
             if self.consumer.is_handed_on() {
                 if shared.rebalanced.swap(false, Ordering::AcqRel) {
@@ -70,10 +98,13 @@ impl Poller {
                 self.questions.go_on(&self.consumer, shared);
                 if shared.leaving.is_open() && self.leave(shared) {
                     shared.sink.flush();
-                    return None;
+                    return Turn::Left;
                 }
                 if self.committed.elapsed() >= COMMIT_INTERVAL {
                     self.committed = Instant::now();
+                    shared.known.turn();
+                    self.look(shared);
+                    self.pulse.beat(&self.consumer, shared);
                     commit::note(shared);
                     commit::begin(self.consumer.client(), shared);
                     self.rejoin(shared);
@@ -87,10 +118,10 @@ impl Poller {
             if matches!(polled, Polled::Nothing) {
                 self.burst.end(Instant::now);
                 shared.sink.flush();
-                let round = if self.leaving.is_some() {
-                    LEAVING_ROUND
-                } else {
-                    ROUND
+                let round = match &self.leaving {
+                    Some(_) => LEAVING_ROUND,
+                    None if joining => JOINING_ROUND,
+                    None => ROUND,
                 };
                 polled = self.poll(shared, round);
             }
@@ -99,11 +130,10 @@ impl Poller {
                 Polled::Foreign => shared.misassigned.store(true, Ordering::Release),
                 Polled::Record(Some(work)) => {
                     let alone = self.burst.is_single(Instant::now) && self.consumer.is_empty();
-                    return Some((work, alone));
+                    return Turn::Work(work, alone);
                 }
-                Polled::Error(error @ KafkaError::MessageConsumptionFatal(_)) => {
-                    give_up(shared, &error);
-                    return None;
+                Polled::Error(KafkaError::MessageConsumptionFatal(code)) => {
+                    return Turn::Failed(code);
                 }
                 Polled::Error(error) => shared.trouble(&error),
             }
@@ -126,6 +156,65 @@ impl Poller {
             return self.consumer.poll_events(wait, hand_on);
         }
         self.consumer.poll(wait, hand_on)
+    }
+
+    /// Looks whether the group counts the member; says whether it does.
+    fn look(&self, shared: &Shared) -> bool {
+        let assigned = shared.assigned_anew.load(Ordering::Acquire);
+        if assigned {
+            shared.assigned_anew.store(false, Ordering::Release);
+        }
+        Pulse::look(&self.consumer, shared, assigned)
+    }
+
+    /// Looks whether the group has accepted the member at last, or whether nobody is to wait for that
+    /// any longer.
+    fn join(&mut self, shared: &Shared) {
+        let assigned = shared.assigned_anew.load(Ordering::Acquire);
+        let counted = self.look(shared);
+        let now = Instant::now();
+        let overdue = shared.acceptance.overdue(now);
+        if counted && (self.has_settled(shared, assigned, now) || overdue.is_some()) {
+            return shared.acceptance.accept();
+        }
+        let Some(cause) = overdue else { return };
+        let group = &shared.options.group;
+        let client = self.consumer.client().client();
+        let state = ffi::group_state(client, group, LAST_QUESTION).unwrap_or(GroupState::Other);
+        let rebalances = state == GroupState::Rebalances;
+        if rebalances && shared.acceptance.extend(now) {
+            return;
+        }
+        if state == GroupState::Classic && shared.consumer_protocol {
+            return shared
+                .acceptance
+                .refuse(acceptance::not_converted(&shared.options));
+        }
+        let unanswered = acceptance::unanswered(&shared.options, cause, rebalances);
+        shared.acceptance.refuse(unanswered);
+    }
+
+    /// Whether what the group has given the member, which it counts, is most likely all for now.
+    ///
+    /// A group of the classic protocol first assigns nothing to a new member if the others have
+    /// everything. They give something up, and a second round begins, a second after the member has
+    /// joined. Who stops another server meanwhile, as a deploy does, would make that round the longer, with
+    /// partitions that nobody serves. KIP-848 says nothing where it assigns nothing.
+    fn has_settled(&mut self, shared: &Shared, assigned: bool, now: Instant) -> bool {
+        if shared.consumer_protocol {
+            return true;
+        }
+        if assigned && !lock(&shared.partitions).is_empty() {
+            return true;
+        }
+        match self.empty_handed {
+            None if assigned => {
+                self.empty_handed = Some(now);
+                false
+            }
+            None => false,
+            Some(since) => assigned || now.saturating_duration_since(since) >= SECOND_ROUND,
+        }
     }
 
     /// Goes on to leave; says whether the member has left.
@@ -163,25 +252,4 @@ impl Poller {
             shared.trouble(&error);
         }
     }
-}
-
-/// Another member has taken this one's name: the group won't hear of it again.
-fn give_up(shared: &Shared, error: &KafkaError) {
-    shared.sink.flush();
-    let lost = {
-        let mut partitions = lock(&shared.partitions);
-        let owned = partitions.owned();
-        partitions.give_up(&owned)
-    };
-    let lost: Vec<u32> = lost.into_iter().map(number).collect();
-    if !lost.is_empty() {
-        shared.sink.lost(&lost);
-    }
-    shared.sink.trouble(TransportError::new(
-        TransportErrorKind::Closed,
-        format!(
-            "the member of the group {} has ended: {error}",
-            shared.options.group
-        ),
-    ));
 }

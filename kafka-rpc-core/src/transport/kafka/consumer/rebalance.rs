@@ -81,7 +81,10 @@ impl Context {
 impl ConsumerContext for Context {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: Code, list: &mut TopicPartitionList) {
         match code {
-            Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assigned(consumer, list),
+            Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.assigned(consumer, list);
+                self.0.assigned_anew.store(true, Ordering::Release);
+            }
             Code::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.revoked(consumer, list),
             code => {
                 self.0.trouble(&KafkaError::Rebalance(code.into()));

@@ -16,10 +16,12 @@
 mod commits;
 mod consumer;
 mod delivery_event;
+mod describe;
 mod message;
 mod metadata;
 mod poll_wakeup;
 mod positions;
+mod probe;
 mod producer;
 mod queue;
 mod scheduling;
@@ -34,7 +36,9 @@ use rdkafka::ClientContext;
 use rdkafka::client::Client;
 use rdkafka::message::BorrowedMessage;
 use rdkafka_sys::bindings::{
-    rd_kafka_handle_mock_cluster, rd_kafka_mem_free, rd_kafka_memberid, rd_kafka_message_status,
+    rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
+    rd_kafka_consumer_group_metadata_generation_id, rd_kafka_handle_mock_cluster,
+    rd_kafka_mem_free, rd_kafka_memberid, rd_kafka_message_status,
     rd_kafka_mock_group_initial_rebalance_delay_ms, rd_kafka_msg_status_t,
 };
 
@@ -44,6 +48,8 @@ pub(super) use consumer::Arrivals;
 pub(super) use consumer::{Consumer, Polled};
 pub(super) use delivery_event::{Failure, Report};
 pub(super) use positions::Found;
+pub(super) use describe::{GroupState, group_state, operations};
+pub(super) use probe::Answer;
 pub(super) use producer::Producer;
 pub(super) use queue::Alerted;
 pub(super) use scheduling::with_batch_scheduling;
@@ -59,7 +65,8 @@ pub(super) fn certainly_not_persisted(message: &BorrowedMessage<'_>) -> bool {
 }
 
 /// Whether a consumer is a member of its group: from its joining until it has told the group that
-/// it leaves.
+/// it leaves. Under KIP-848 its name in the group is its own, and only its epoch tells: that is zero once
+/// the group has been told.
 pub(super) fn is_member<C: ClientContext>(consumer: &Client<C>) -> bool {
     // SAFETY: the client is alive. The id, if there is one, is ours: a string that ends with a zero
     // byte, read before it is freed by the function that is meant for it.
@@ -68,9 +75,32 @@ pub(super) fn is_member<C: ClientContext>(consumer: &Client<C>) -> bool {
         if id.is_null() {
             return false;
         }
-        let is_member = !CStr::from_ptr(id).is_empty();
+        let is_named = !CStr::from_ptr(id).is_empty();
         rd_kafka_mem_free(consumer.native_ptr(), id.cast());
-        is_member
+        is_named && epoch(consumer) != Some(0)
+    }
+}
+
+/// The generation of its group that a consumer is in, or its epoch under KIP-848; `None` before the
+/// group has accepted it. After it has unsubscribed this may be that of before.
+///
+/// It asks the client's main thread, which takes about 10 µs.
+pub(super) fn generation<C: ClientContext>(consumer: &Client<C>) -> Option<i32> {
+    epoch(consumer).filter(|epoch| *epoch > 0)
+}
+
+/// The same as librdkafka has it: below zero before the group has accepted the consumer, and under
+/// KIP-848 zero where it has left.
+fn epoch<C: ClientContext>(consumer: &Client<C>) -> Option<i32> {
+    // SAFETY: the client is alive. The metadata, if there is any, is ours, and is given back once.
+    unsafe {
+        let metadata = rd_kafka_consumer_group_metadata(consumer.native_ptr());
+        if metadata.is_null() {
+            return None;
+        }
+        let epoch = rd_kafka_consumer_group_metadata_generation_id(metadata);
+        rd_kafka_consumer_group_metadata_destroy(metadata);
+        Some(epoch)
     }
 }
 

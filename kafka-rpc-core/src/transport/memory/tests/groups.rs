@@ -1,8 +1,8 @@
 //! Consumer groups.
 
-use crate::transport::TransportErrorKind;
 use crate::transport::memory::Access;
 use crate::transport::memory::tests::*;
+use crate::transport::{Lag, TransportErrorKind};
 
 #[tokio::test(start_paused = true)]
 async fn starts_at_the_earliest_record_and_says_where_the_end_was() {
@@ -322,18 +322,68 @@ async fn a_second_member_of_the_same_instance_name_fences_the_first() {
         instance: Some("one".to_owned()),
         ..options("t")
     };
-    let _first = transport
+    let first = transport
         .join(named.clone(), Arc::clone(&one) as _)
         .await
         .unwrap();
     settle().await;
-    let _second = transport.join(named, Arc::clone(&two) as _).await.unwrap();
+    assert!(first.standing().accepted);
+    let second = transport.join(named, Arc::clone(&two) as _).await.unwrap();
     settle().await;
     assert_eq!(
         one.take(),
-        ["assigned [(0, 0)]", "lost [0]", "trouble Closed"]
+        [
+            "assigned [(0, 0)]",
+            "lost [0]",
+            "trouble Closed"
+        ]
     );
     assert_eq!(two.take(), ["assigned [(0, 0)]"]);
+    let fenced = first.standing();
+    assert!(fenced.accepted && fenced.fenced && fenced.progress.is_empty());
+    assert!(!second.standing().fenced);
+
+    // It goes on as a dynamic member: what the other one gives up is its own, without the name.
+    second.leave(Duration::from_secs(1)).await;
+    // Its session ends, in which a static member may come back.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert_eq!(one.take(), ["assigned [(0, 0)]"]);
+    assert!(first.standing().fenced);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_stands_as_well_as_its_process_is_connected() {
+    let broker = broker("t", 2);
+    let node = broker.node("one");
+    let told = Told::new();
+    let member = transport(&node)
+        .join(options("t"), Arc::clone(&told) as _)
+        .await
+        .unwrap();
+    settle().await;
+    append(&broker, "t", 1, "x");
+    settle().await;
+    commit(&member, &told, 0, 0).await;
+    let standing = member.standing();
+    assert!(standing.accepted && standing.trouble.is_none());
+    let progress = |partition, end, committed| Lag {
+        partition,
+        end,
+        committed,
+    };
+    assert_eq!(
+        standing.progress,
+        [progress(0, 0, Some(0)), progress(1, 1, None)]
+    );
+    node.cut_off(None);
+    let cut = member.standing();
+    let trouble = cut.trouble.unwrap();
+    assert_eq!(trouble.kind, TransportErrorKind::Unavailable);
+    node.heal();
+    assert_eq!(member.standing().trouble, None);
+    broker.faults().deny("t", Access::Read);
+    let denied = member.standing().trouble.unwrap();
+    assert_eq!(denied.kind, TransportErrorKind::PermissionDenied);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
 use crate::transport::kafka::consumer::group::*;
+use crate::transport::kafka::consumer::poller::ROUND;
+use crate::transport::kafka::consumer::recovery::subscribe;
+use crate::transport::kafka::ffi;
 use crate::transport::kafka::tests::{Bed, SOON, append, recorder};
 
 /// Without the batch queue everything works as well, only slower: nothing else would tell.

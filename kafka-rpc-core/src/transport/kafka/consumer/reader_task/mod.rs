@@ -31,10 +31,16 @@ const SLEEP: Duration = Duration::from_secs(1);
 /// How long a task that was late isn't relied on.
 const DISTRUST: Duration = Duration::from_secs(1);
 
+/// How often the thread tends the reader.
+const TEND: Duration = Duration::from_millis(900);
+
 /// Something that is read without waiting.
 pub(in crate::transport::kafka) trait Read: Send {
     /// Reads what is there, up to a limit, and says whether there is more.
     fn read(&mut self) -> More;
+
+    /// Sees to what isn't reading; called by the thread about once a second.
+    fn tend(&mut self);
 }
 
 /// Whether there is more to be read.
@@ -114,7 +120,12 @@ impl<R: Read> SharedReader<R> {
         let _end = End(self);
         let mut distrusted = None;
         let mut progress = Progress::default();
+        let mut tended = Instant::now();
         while !stop() {
+            if tended.elapsed() >= TEND {
+                tended = Instant::now();
+                self.tend();
+            }
             if self.trusted.load(Ordering::SeqCst) {
                 self.rest(&progress, &stop);
                 if progress.is_late(self) {
@@ -133,6 +144,19 @@ impl<R: Read> SharedReader<R> {
                 // Something may have come that nobody was told of.
                 self.alert();
             }
+        }
+    }
+
+    /// Tends the reader, unless somebody reads.
+    fn tend(&self) {
+        if let Some(mut reader) = try_lock(&self.reader)
+            && let Some(reader) = &mut *reader
+        {
+            reader.tend();
+        }
+        // A task that came meanwhile went away again.
+        if self.alerted.load(Ordering::SeqCst) {
+            self.alert();
         }
     }
 

@@ -26,6 +26,8 @@ impl Numbers {
 }
 
 impl Read for Numbers {
+    fn tend(&mut self) {}
+
     fn read(&mut self) -> More {
         match self.come.try_recv() {
             Ok(13) => More::Trouble,

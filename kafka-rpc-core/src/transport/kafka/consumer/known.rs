@@ -1,0 +1,166 @@
+//! What is known of how a member is.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::transport::{Lag, Standing, TransportError};
+use crate::util::lock_order::GROUP_STANDING;
+use crate::util::sync::{Mutex, lock};
+
+/// What is known of how a member is. Kept by the thread that polls, read by any.
+pub(super) struct Known {
+    origin: Instant,
+    /// When the thread that polls last came round, in milliseconds from the origin.
+    turned: AtomicU64,
+    fenced: AtomicBool,
+    state: Mutex<State, GROUP_STANDING>,
+}
+
+#[derive(Default)]
+struct State {
+    accepted: bool,
+    /// The generation in which the group accepted the member.
+    generation: Option<i32>,
+    /// Why the group doesn't take the member, until it does.
+    refused: Option<TransportError>,
+    coordinator: Option<TransportError>,
+    leaders: Option<TransportError>,
+    ends: BTreeMap<i32, i64>,
+    committed: BTreeMap<i32, i64>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            origin: Instant::now(),
+            turned: AtomicU64::new(0),
+            fenced: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
+    }
+}
+
+impl Known {
+    /// The thread that polls has come round.
+    pub(super) fn turn(&self) {
+        let now = self.origin.elapsed().as_millis();
+        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        self.turned.store(now, Ordering::Relaxed);
+    }
+
+    /// The group has given the member's name to another one.
+    pub(super) fn fence(&self) {
+        self.fenced.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_fenced(&self) -> bool {
+        self.fenced.load(Ordering::Acquire)
+    }
+
+    /// The group doesn't take the member.
+    pub(super) fn refuse(&self, why: TransportError) {
+        let mut state = lock(&self.state);
+        state.accepted = false;
+        state.refused = Some(why);
+    }
+
+    /// Notes whether the group counts the member, given the generation that it is in, if it has a
+    /// name in the group, and whether the group has assigned anything since the last look. Says
+    /// whether it does.
+    ///
+    /// A generation alone says nothing: that of before stays until the next one.
+    pub(super) fn count(&self, generation: Option<i32>, assigned: bool) -> bool {
+        let mut state = lock(&self.state);
+        let Some(generation) = generation else {
+            state.accepted = false;
+            return false;
+        };
+        if assigned || (!state.accepted && state.generation != Some(generation)) {
+            state.accepted = true;
+            state.generation = Some(generation);
+            state.refused = None;
+        }
+        state.accepted
+    }
+
+    /// Notes an answer of the leaders, or of the coordinator: what it says of offsets, and why not of
+    /// all. Returns why it didn't before.
+    pub(super) fn answer(
+        &self,
+        of_leaders: bool,
+        offsets: Vec<(i32, i64)>,
+        trouble: Option<TransportError>,
+    ) -> Option<TransportError> {
+        let mut state = lock(&self.state);
+        let state = &mut *state;
+        let (known, place) = if of_leaders {
+            (&mut state.ends, &mut state.leaders)
+        } else {
+            (&mut state.committed, &mut state.coordinator)
+        };
+        if trouble.is_none() {
+            known.clear();
+        }
+        known.extend(offsets);
+        std::mem::replace(place, trouble)
+    }
+
+    /// How the member is, which owns these partitions.
+    pub(super) fn standing(&self, owned: &[i32]) -> Standing {
+        let turned = Duration::from_millis(self.turned.load(Ordering::Relaxed));
+        let state = lock(&self.state);
+        let progress = owned.iter().filter_map(|partition| {
+            let committed = state.committed.get(partition).copied();
+            Some(Lag {
+                partition: u32::try_from(*partition).ok()?,
+                end: *state.ends.get(partition)?,
+                // Below zero: nothing.
+                committed: committed.filter(|next| *next >= 0),
+            })
+        });
+        let troubles = [&state.refused, &state.coordinator, &state.leaders];
+        Standing {
+            accepted: state.accepted,
+            fenced: self.is_fenced(),
+            trouble: troubles.into_iter().find_map(Clone::clone),
+            stuck: self.origin.elapsed().saturating_sub(turned),
+            progress: progress.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::TransportErrorKind;
+
+    #[test]
+    fn a_generation_of_before_is_no_acceptance() {
+        let known = Known::default();
+        assert!(!known.count(None, false), "not yet");
+        assert!(known.count(Some(3), false));
+        assert!(!known.count(None, false), "its session has ended");
+        assert!(!known.count(Some(3), false), "that of before");
+        assert!(known.count(Some(5), false), "it is back");
+        known.refuse(TransportError::new(TransportErrorKind::Other, "no"));
+        assert!(!known.count(Some(5), false));
+        assert!(known.standing(&[]).trouble.is_some());
+        assert!(known.count(Some(5), true), "what is assigned says more");
+        assert_eq!(known.standing(&[]).trouble, None);
+    }
+
+    #[test]
+    fn only_what_is_owned_and_known_has_progress() {
+        let known = Known::default();
+        known.answer(true, vec![(0, 7), (1, 8)], None);
+        known.answer(false, vec![(0, 5), (1, -1001)], None);
+        let progress = known.standing(&[0, 1, 2]).progress;
+        let one = |partition, end, committed| Lag {
+            partition,
+            end,
+            committed,
+        };
+        assert_eq!(progress, [one(0, 7, Some(5)), one(1, 8, None)]);
+    }
+}
