@@ -11,7 +11,7 @@ use crate::wire::value::encode_into;
 
 /// What a buffer holds at first: the room, the rest of the command, and small arguments. It is kept
 /// until the call has ended.
-const CAPACITY: usize = 224;
+const CAPACITY: usize = 184;
 
 /// Of so many calls of one thread, one is timed.
 const TIMED_OF: u32 = 64;

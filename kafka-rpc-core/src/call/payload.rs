@@ -6,8 +6,9 @@ use std::ops::Range;
 use bytes::Bytes;
 
 /// What is left free before a value that is encoded here, for what comes before it in an envelope: as
-/// much as a command takes with a service and a method of about 30 bytes each.
-pub(super) const ROOM: usize = 96;
+/// much as a command takes with a service and a method of about 17 bytes each. Where it takes more, the
+/// value is moved.
+pub(super) const ROOM: usize = 64;
 
 /// Encoded arguments, or an encoded answer, with what lies around them.
 ///

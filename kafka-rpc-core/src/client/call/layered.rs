@@ -23,7 +23,7 @@ use crate::{Code, Method, Outcome, RpcError};
 pub(super) struct LayeredCall {
     pub(super) attached: Arc<Attached>,
     pub(super) method: &'static Method,
-    id: CallId,
+    pub(super) id: CallId,
     /// When the call was polled first.
     pub(super) started: Instant,
     deadline: Instant,

@@ -49,30 +49,34 @@ const ALARM_TIMEOUT: Duration = Duration::from_millis(20);
 #[must_use = "a call does nothing until it is awaited or waited for"]
 pub struct Call<T, E> {
     stage: Stage,
-    id: CallId,
     decode: Decode<T, E>,
 }
 
 enum Stage {
     /// It can still be configured.
-    Draft(Draft),
+    Draft(CallId, Draft),
     /// It may have ended.
     Sent(SentCall),
     /// It goes through layers, or has ended.
     Layered(LayeredCall),
     /// It has ended without being sent.
-    Unsent,
+    Unsent(CallId),
 }
 
 /// What depends on no type of a method's, and is compiled here once.
 impl Stage {
-    fn poll(
-        &mut self,
-        id: CallId,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Answered<'_>, RpcError>> {
-        if let Self::Draft(_) = self {
-            let Self::Draft(draft) = std::mem::replace(self, Self::Unsent) else {
+    const fn id(&self) -> CallId {
+        match self {
+            Self::Draft(id, _) | Self::Unsent(id) => *id,
+            Self::Sent(sent) => sent.id(),
+            Self::Layered(call) => call.id,
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Answered<'_>, RpcError>> {
+        let id = self.id();
+        if let Self::Draft(..) = self {
+            let Self::Draft(_, draft) = std::mem::replace(self, Self::Unsent(id)) else {
                 unreachable!("the stage was just seen to be a draft");
             };
             match Self::start(draft, id, context) {
@@ -92,7 +96,7 @@ impl Stage {
                     attached: &sent.attached,
                     method: sent.method(),
                     id,
-                    started: sent.started,
+                    started: sent.started(),
                     timing: sent.timing.as_deref(),
                 }))
             }
@@ -135,15 +139,14 @@ impl Stage {
 impl<T, E> Call<T, E> {
     pub(super) fn new(id: CallId, draft: Draft, decode: Decode<T, E>) -> Self {
         Self {
-            stage: Stage::Draft(draft),
-            id,
+            stage: Stage::Draft(id, draft),
             decode,
         }
     }
 
     /// The call's id. It is in the call's records and in what the server logs about it.
     pub const fn id(&self) -> CallId {
-        self.id
+        self.stage.id()
     }
 
     /// Sets how long the call may take, from its first poll; one hour at most.
@@ -203,7 +206,7 @@ impl<T, E> Call<T, E> {
     }
 
     fn configure(&mut self, set: impl FnOnce(&mut Draft)) {
-        if let Stage::Draft(draft) = &mut self.stage {
+        if let Stage::Draft(_, draft) = &mut self.stage {
             set(draft);
         }
     }
@@ -235,7 +238,7 @@ impl<T, E: From<RpcError>> Call<T, E> {
             let time_left = match &call.stage {
                 Stage::Sent(sent) => sent.time_left(),
                 Stage::Layered(layered) => layered.time_left(),
-                Stage::Draft(_) | Stage::Unsent => return None,
+                Stage::Draft(..) | Stage::Unsent(_) => return None,
             };
             Some(Instant::now() + time_left + ALARM_TIMEOUT)
         });
@@ -245,7 +248,7 @@ impl<T, E: From<RpcError>> Call<T, E> {
                 match &self.stage {
                     Stage::Sent(sent) => sent.expire(),
                     Stage::Layered(layered) => layered.expire(),
-                    Stage::Draft(_) | Stage::Unsent => {}
+                    Stage::Draft(..) | Stage::Unsent(_) => {}
                 }
                 park::block_on(std::future::poll_fn(|context| poll(&mut self, context)))
             }
@@ -256,16 +259,12 @@ impl<T, E: From<RpcError>> Call<T, E> {
     #[inline(never)]
     fn poll_value(&mut self, context: &mut Context<'_>) -> Poll<Result<T, E>> {
         let decode = self.decode;
-        self.stage
-            .poll(self.id, context)
-            .map(|ended| ended?.value(decode))
+        self.stage.poll(context).map(|ended| ended?.value(decode))
     }
 
     pub(super) fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Reply<T>, E>> {
         let decode = self.decode;
-        self.stage
-            .poll(self.id, context)
-            .map(|ended| ended?.reply(decode))
+        self.stage.poll(context).map(|ended| ended?.reply(decode))
     }
 }
 
@@ -280,7 +279,7 @@ impl<T, E: From<RpcError>> Future for Call<T, E> {
 impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
-            .field("id", &self.id)
+            .field("id", &self.id())
             .finish_non_exhaustive()
     }
 }

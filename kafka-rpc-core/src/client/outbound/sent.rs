@@ -12,7 +12,7 @@ use crate::client::outbound::probe;
 use crate::client::pending::{Arrival, Ending, NO_CALL};
 use crate::client::timing::{Moments, Timing};
 use crate::transport::{Record, TransportError};
-use crate::wire::Cancel;
+use crate::wire::{CallId, Cancel};
 use crate::{Code, Method, Outcome, RpcError};
 
 /// Guards the registry entry of an attempt. Dropping it before the end cancels the call.
@@ -23,8 +23,8 @@ pub(in crate::client) struct SentCall {
     /// Where the command went, and a cancel would go.
     pub(super) partition: u32,
     pub(super) stamp: Stamp,
-    /// When the call was polled first.
-    pub(in crate::client) started: Instant,
+    /// How long the call may take in all, which is an hour at most.
+    timeout_us: u32,
     /// Only of a call that is timed.
     pub(in crate::client) timing: Option<Box<Timing>>,
     /// What the command waits for; it isn't sent yet then, and has no entry.
@@ -45,18 +45,32 @@ impl SentCall {
         started: Instant,
         timing: Option<Box<Timing>>,
     ) -> Self {
+        let timeout = request.deadline.saturating_duration_since(started);
         Self {
             attached,
             request,
             partition,
             stamp: Stamp::default(),
-            started,
+            timeout_us: u32::try_from(timeout.as_micros()).unwrap_or(u32::MAX),
             timing,
             probe: None,
             resent: false,
             unclear: false,
             ended: false,
         }
+    }
+
+    pub(in crate::client) const fn id(&self) -> CallId {
+        self.request.id
+    }
+
+    /// When the call was polled first, or less than a microsecond later.
+    pub(in crate::client) fn started(&self) -> Instant {
+        self.request.deadline - self.timeout()
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_micros(self.timeout_us.into())
     }
 
     pub(in crate::client) const fn method(&self) -> &'static Method {
@@ -136,7 +150,7 @@ impl SentCall {
         {
             let clock = &self.attached.connection.clock;
             let received = || arrived.unwrap_or_else(|| clock.now());
-            let stamp = (self.started, self.stamp);
+            let stamp = (self.started(), self.stamp);
             self.attached
                 .clocks
                 .answered(self.partition, stamp, times, received);
@@ -171,6 +185,7 @@ impl SentCall {
 
     /// Notes when the call ended, if it is timed. Returns when decoding begins.
     fn time(&mut self, arrival: Option<Box<Arrival>>) -> Option<Instant> {
+        let started = self.started();
         let timing = self.timing.as_mut()?;
         let found = self.attached.connection.clock.now();
         let (arrived, acknowledged) = match arrival {
@@ -179,7 +194,7 @@ impl SentCall {
             None => (found, self.request.method.oneway.then_some(found)),
         };
         timing.moments = Some(Moments {
-            started: self.started,
+            started,
             acknowledged,
             arrived,
             found,
@@ -227,7 +242,7 @@ impl SentCall {
                 } else {
                     "answered"
                 };
-                let timeout = self.request.deadline - self.started;
+                let timeout = self.timeout();
                 RpcError::new(
                     Code::DeadlineExceeded,
                     Outcome::Unknown,

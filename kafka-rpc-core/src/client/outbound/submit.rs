@@ -63,6 +63,7 @@ impl SentCall {
     }
 
     fn try_send(&mut self, now: Instant, waker: &Waker) -> Result<(), RpcError> {
+        let started = self.started();
         let Self {
             attached,
             request,
@@ -74,7 +75,7 @@ impl SentCall {
         }
         let connection = &attached.connection;
         let wall_us = connection.clock.wall_us_at(now);
-        let times = (self.started, now);
+        let times = (started, now);
         let (stamp, sent) =
             attached
                 .clocks
