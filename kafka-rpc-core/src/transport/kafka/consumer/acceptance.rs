@@ -222,7 +222,6 @@ mod tests {
             group: "orders".to_owned(),
             topic: "orders.commands".to_owned(),
             instance: Some("pod-0".to_owned()),
-            revoke_patience: Duration::from_secs(1),
         }
     }
 

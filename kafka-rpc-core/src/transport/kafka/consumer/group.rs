@@ -16,7 +16,8 @@ use super::watchdog::PollLease;
 use crate::transport::kafka::client::blocking::{self, Reply};
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::{
-    BoxFuture, GroupOptions, GroupSink, Membership, Standing, TransportError, TransportErrorKind, Work,
+    BoxFuture, GroupOptions, GroupSink, Membership, Standing, TransportError, TransportErrorKind,
+    Work,
 };
 use crate::util::lock_order::GROUP_POLLER;
 use crate::util::sync::{Mutex, lock};

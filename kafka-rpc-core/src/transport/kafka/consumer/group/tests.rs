@@ -2,7 +2,6 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
 use crate::transport::kafka::consumer::group::*;
-use crate::transport::kafka::consumer::poller::ROUND;
 use crate::transport::kafka::consumer::recovery::subscribe;
 use crate::transport::kafka::ffi;
 use crate::transport::kafka::tests::{Bed, SOON, append, recorder};
@@ -37,7 +36,7 @@ fn records_of_assigned_partitions_come_many_at_a_time() {
         for _ in 0..count {
             sink.work(mpsc::channel().1);
             assert!(
-                poller.next(shared).is_some(),
+                matches!(poller.next(shared), Turn::Work(..)),
                 "{:?}",
                 poller.consumer.arrivals()
             );
