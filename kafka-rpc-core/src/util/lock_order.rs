@@ -79,6 +79,12 @@ ranks! {
     GROUP_PARTITIONS
     /// The last commits of partitions that a member gave up. Nothing is taken under it.
     GROUP_LAST_COMMITS
+    /// Since when a member's commit is under way. Nothing is taken under it.
+    GROUP_COMMIT_SINCE
+    /// The threads that ask what is committed. A failure is noted among their answers under it.
+    COMMITTED_QUESTIONS
+    /// What those threads have found. Nothing is taken under it.
+    COMMITTED_ANSWERS
     /// By when a member is to have left. Nothing is taken under it.
     GROUP_LEAVE_BY
     /// Whether a group has accepted a member. Nothing is taken under it.

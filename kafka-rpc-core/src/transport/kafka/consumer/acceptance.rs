@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientContext;
+use rdkafka::client::Client;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::watch;
 
@@ -175,6 +177,33 @@ pub(super) fn taken(options: &GroupOptions) -> TransportError {
             instance.as_deref().unwrap_or_default()
         ),
     )
+}
+
+/// How a group is, as its coordinator sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GroupState {
+    /// Members are joining, or haven't yet answered a rebalance.
+    Rebalances,
+    /// It has members, which follow the classic protocol.
+    Classic,
+    /// Neither, or the broker doesn't tell.
+    Other,
+}
+
+/// Asks how a group is, and waits so long for the answer.
+pub(super) fn group_state<C: ClientContext>(
+    client: &Client<C>,
+    group: &str,
+    timeout: Duration,
+) -> GroupState {
+    let found = client.fetch_group_list(Some(group), timeout);
+    let state = found.map(|found| found.groups().first().map(|one| one.state().to_owned()));
+    match state.ok().flatten().as_deref() {
+        Some("PreparingRebalance" | "CompletingRebalance") => GroupState::Rebalances,
+        // To this question a group of KIP-848 is dead.
+        Some("Stable") => GroupState::Classic,
+        _ => GroupState::Other,
+    }
 }
 
 /// Why a member that follows KIP-848 isn't accepted by a group whose members don't.

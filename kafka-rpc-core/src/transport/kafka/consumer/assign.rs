@@ -12,7 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::member::{Shared, number};
 use super::rebalance::Context;
-use crate::transport::kafka::ffi::{self, Found};
+use crate::transport::kafka::ffi::{self, Answer, Found};
 use crate::transport::{Assigned, Committed};
 use crate::util::sync::lock;
 
@@ -51,7 +51,7 @@ impl Questions {
         }
         let positions = consumer.positions();
         if !new.is_empty() {
-            positions.ask_committed(&shared.options.group, &shared.list(&new), self.last);
+            positions.ask_committed(&shared.list(&new), self.last);
             self.open.push(Question {
                 number: self.last,
                 committed: None,
@@ -66,33 +66,38 @@ impl Questions {
         positions.ask_ends(&ends, self.last);
     }
 
-    /// Handles what was answered, and asks again for what couldn't be found.
-    pub(super) fn go_on(&mut self, consumer: &ffi::Consumer<Context>, shared: &Shared) {
-        while let Some(answer) = consumer.positions().answer() {
-            let asked = self
-                .open
-                .iter_mut()
-                .position(|one| one.number == answer.number);
-            let Some(index) = asked else {
-                // It was asked to wake threads up, or is answered already.
-                continue;
-            };
-            match answer.found {
-                Found::Committed(committed) => self.open[index].committed = Some(committed),
-                Found::Ends(ends) => self.open[index].ends = Some(ends),
-                Found::Failed(error) => {
-                    shared.trouble(&error);
-                    self.open.swap_remove(index);
-                    lock(&shared.partitions).ask_again(answer.number);
-                    self.again = Instant::now().checked_add(PAUSE);
-                    continue;
-                }
-            }
-            if self.open[index].committed.is_some() && self.open[index].ends.is_some() {
-                let question = self.open.swap_remove(index);
-                assign(consumer, shared, question);
+    /// Handles an answer.
+    pub(super) fn take(
+        &mut self,
+        answer: Answer,
+        consumer: &ffi::Consumer<Context>,
+        shared: &Shared,
+    ) {
+        let asked = self.open.iter().position(|one| one.number == answer.number);
+        let Some(index) = asked else {
+            // It was asked to wake threads up, or is answered already.
+            return;
+        };
+        let question = &mut self.open[index];
+        match answer.found {
+            Found::Committed(committed) => question.committed = Some(committed),
+            Found::Ends(ends, _) => question.ends = Some(ends),
+            Found::Failed(error) => {
+                shared.trouble(&error);
+                self.open.swap_remove(index);
+                lock(&shared.partitions).ask_again(answer.number);
+                self.again = Instant::now().checked_add(PAUSE);
+                return;
             }
         }
+        if question.committed.is_some() && question.ends.is_some() {
+            let question = self.open.swap_remove(index);
+            assign(consumer, shared, question);
+        }
+    }
+
+    /// Asks again for what couldn't be found, when it is time.
+    pub(super) fn go_on(&mut self, consumer: &ffi::Consumer<Context>, shared: &Shared) {
         if self.again.is_some_and(|at| at <= Instant::now()) {
             self.ask(consumer, shared);
         }
@@ -113,6 +118,9 @@ fn assign(consumer: &ffi::Consumer<Context>, shared: &Shared, question: Question
     let mut assigned = Vec::with_capacity(new.len());
     for partition in &new {
         let committed = committed.remove(partition).flatten();
+        if let Some(committed) = &committed {
+            shared.known.committed(*partition, committed.next);
+        }
         // Numbers alone are read from at once.
         let from = committed.as_ref();
         let from = from.map_or(Offset::Beginning, |from| Offset::Offset(from.next));

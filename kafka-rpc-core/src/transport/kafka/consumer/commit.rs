@@ -1,22 +1,18 @@
 //! Commits what has progressed, and again what failed, as long as its partition is owned. All of it is
 //! done by the thread that polls, and none of it waits.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::member::{Shared, number};
+use super::pulse;
 use crate::transport::Progress;
 use crate::transport::kafka::ffi::{Commits, Ended};
 use crate::util::sync::lock;
-
-/// The last commits of partitions that were given up, by their numbers.
-#[derive(Debug, Default)]
-pub(in crate::transport::kafka) struct Last(BTreeMap<usize, Vec<i32>>);
 
 /// Asks the sink what is to be committed.
 pub(super) fn note(shared: &Shared) {
@@ -38,6 +34,7 @@ pub(super) fn begin<C: ConsumerContext>(consumer: &BaseConsumer<C>, shared: &Sha
         return !is_under_way;
     }
     let begun = lock(&shared.partitions).begin();
+    *lock(&shared.commit_since) = Some(Instant::now());
     let partitions: Vec<i32> = begun.iter().map(|one| number_of(one.partition)).collect();
     if let Err(error) = hand_over(consumer, shared, begun) {
         failed(shared, &partitions, false);
@@ -64,7 +61,7 @@ pub(super) fn last<C: ConsumerContext>(
             not_handed_over(shared, &partitions);
         }
         Ok(number) => {
-            lock(&shared.last_commits).0.insert(number, partitions);
+            lock(&shared.last_commits).insert(number, partitions);
         }
         Err(error) => {
             not_handed_over(shared, &partitions);
@@ -92,8 +89,13 @@ pub(super) fn collect<C: ConsumerContext>(
 }
 
 fn end(shared: &Shared, ended: Ended) {
-    let last = lock(&shared.last_commits).0.remove(&ended.number);
+    let last = lock(&shared.last_commits).remove(&ended.number);
+    lock(&shared.commit_since).take();
     let Some((error, refused)) = ended.refused else {
+        for (partition, next) in lock(&shared.partitions).begun() {
+            shared.known.committed(partition, next);
+        }
+        pulse::answered(shared);
         return shared.events.forget();
     };
     let is_note_refused = is_note_refused(&error);

@@ -84,26 +84,34 @@ impl Known {
         state.accepted
     }
 
-    /// Notes an answer of the leaders, or of the coordinator: what it says of offsets, and why not of
-    /// all. Returns why it didn't before.
+    /// Notes why the leaders, or the coordinator, don't answer; `None` if they do. Returns why they
+    /// didn't before.
     pub(super) fn answer(
         &self,
         of_leaders: bool,
-        offsets: Vec<(i32, i64)>,
         trouble: Option<TransportError>,
     ) -> Option<TransportError> {
         let mut state = lock(&self.state);
-        let state = &mut *state;
-        let (known, place) = if of_leaders {
-            (&mut state.ends, &mut state.leaders)
+        let place = if of_leaders {
+            &mut state.leaders
         } else {
-            (&mut state.committed, &mut state.coordinator)
+            &mut state.coordinator
         };
-        if trouble.is_none() {
-            known.clear();
-        }
-        known.extend(offsets);
         std::mem::replace(place, trouble)
+    }
+
+    /// Notes end offsets; `all` of those that are owned.
+    pub(super) fn ends(&self, ends: BTreeMap<i32, i64>, all: bool) {
+        let mut state = lock(&self.state);
+        if all {
+            state.ends.clear();
+        }
+        state.ends.extend(ends);
+    }
+
+    /// Notes what is committed of a partition.
+    pub(super) fn committed(&self, partition: i32, next: i64) {
+        lock(&self.state).committed.insert(partition, next);
     }
 
     /// How the member is, which owns these partitions.
@@ -115,8 +123,7 @@ impl Known {
             Some(Lag {
                 partition: u32::try_from(*partition).ok()?,
                 end: *state.ends.get(partition)?,
-                // Below zero: nothing.
-                committed: committed.filter(|next| *next >= 0),
+                committed,
             })
         });
         let troubles = [&state.refused, &state.coordinator, &state.leaders];
@@ -153,8 +160,8 @@ mod tests {
     #[test]
     fn only_what_is_owned_and_known_has_progress() {
         let known = Known::default();
-        known.answer(true, vec![(0, 7), (1, 8)], None);
-        known.answer(false, vec![(0, 5), (1, -1001)], None);
+        known.ends([(0, 7), (1, 8)].into(), true);
+        known.committed(0, 5);
         let progress = known.standing(&[0, 1, 2]).progress;
         let one = |partition, end, committed| Lag {
             partition,

@@ -18,7 +18,7 @@ use crate::transport::kafka::client::events::Events;
 use crate::transport::kafka::client::latch::Latch;
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::consumer::reader_task::{More, Read, SharedReader};
-use crate::transport::kafka::ffi::{self, Answer, Polled};
+use crate::transport::kafka::ffi::{self, Polled};
 use crate::transport::{BoxFuture, Listener, ListenerSink, TransportError, TransportErrorKind};
 use crate::util::lock_order::LISTENER_TROUBLE;
 use crate::util::sync::{Mutex, lock};
@@ -34,9 +34,6 @@ const BATCH: usize = 256;
 
 /// How long the start of a listener may take.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long the partition's leader may take to answer a question.
-const ANSWER_PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// How long one lookup of the offsets may take, and the pause before the next.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -323,10 +320,12 @@ impl Reader {
     /// Notes what the partition's leader answered, and asks it anew: where nothing is to be read, nothing
     /// else tells whether it is there.
     fn feel(&mut self) {
-        while let Some(answer) = self.consumer.answer() {
+        while let Some(answer) = self.consumer.positions().answer() {
             self.asks = false;
-            let Answer::Ends(_, failed) = answer else {
-                continue;
+            let failed = match answer.found {
+                ffi::Found::Ends(_, failed) => failed,
+                ffi::Found::Failed(error) => error.rdkafka_error_code(),
+                ffi::Found::Committed(_) => continue,
             };
             let trouble = failed.map(|code| {
                 let doing = format!(
@@ -344,11 +343,11 @@ impl Reader {
             return;
         }
         let mut end = TopicPartitionList::with_capacity(1);
-        let asked = end
-            .add_partition_offset(&self.topic, self.partition, Offset::End)
-            .and_then(|()| self.consumer.ask_ends(&end, ANSWER_PATIENCE));
-        match asked {
-            Ok(()) => self.asks = true,
+        match end.add_partition_offset(&self.topic, self.partition, Offset::End) {
+            Ok(()) => {
+                self.consumer.positions().ask_ends(&end, 0);
+                self.asks = true;
+            }
             Err(error) => self.trouble(&error),
         }
     }

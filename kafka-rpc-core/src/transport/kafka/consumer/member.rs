@@ -8,9 +8,8 @@ use rdkafka::TopicPartitionList;
 use rdkafka::error::KafkaError;
 
 use super::acceptance::{self, Acceptance};
-use super::commit::Last;
 use super::known::Known;
-use super::partitions::Partitions;
+use super::partitions::{LastCommits, Partitions};
 use super::slot::Slot;
 use crate::transport::kafka::client::errors;
 use crate::transport::kafka::client::events::Events;
@@ -19,7 +18,9 @@ use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::config::group_protocol::GroupProtocol;
 use crate::transport::kafka::ffi;
 use crate::transport::{GroupOptions, GroupSink};
-use crate::util::lock_order::{GROUP_LAST_COMMITS, GROUP_LEAVE_BY, GROUP_PARTITIONS};
+use crate::util::lock_order::{
+    GROUP_COMMIT_SINCE, GROUP_LAST_COMMITS, GROUP_LEAVE_BY, GROUP_PARTITIONS,
+};
 use crate::util::sync::{Mutex, lock};
 
 /// What the threads of a member, its handle and its consumer's context share.
@@ -37,7 +38,9 @@ pub(in crate::transport::kafka) struct Shared {
     pub(super) committer: Slot<ffi::Committer>,
     /// The partitions that the group gave the member.
     pub(super) partitions: Mutex<Partitions, GROUP_PARTITIONS>,
-    pub(super) last_commits: Mutex<Last, GROUP_LAST_COMMITS>,
+    pub(super) last_commits: Mutex<LastCommits, GROUP_LAST_COMMITS>,
+    /// Since when a commit is under way.
+    pub(super) commit_since: Mutex<Option<Instant>, GROUP_COMMIT_SINCE>,
     /// There is something to be committed.
     pub(super) progressed: AtomicBool,
     /// The broker takes no notes, or none so long.
@@ -77,6 +80,7 @@ impl Shared {
             committer: Slot::default(),
             partitions: Mutex::default(),
             last_commits: Mutex::default(),
+            commit_since: Mutex::default(),
             progressed: AtomicBool::new(false),
             without_notes: AtomicBool::new(false),
             joined: AtomicBool::new(false),

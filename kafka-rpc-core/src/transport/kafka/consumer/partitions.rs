@@ -8,6 +8,9 @@ use crate::transport::Progress;
 #[derive(Debug, Default)]
 pub(in crate::transport::kafka) struct Partitions(BTreeMap<i32, Partition>);
 
+/// The last commits of partitions that were given up, by the commits' numbers.
+pub(in crate::transport::kafka) type LastCommits = BTreeMap<usize, Vec<i32>>;
+
 #[derive(Debug)]
 enum Partition {
     /// The group gave it; where it is to be read from is asked for, with this number, or will be.
@@ -110,6 +113,15 @@ impl Partitions {
             let progress = commits.noted.take()?;
             commits.begun = Some(progress.clone());
             Some(progress)
+        });
+        begun.collect()
+    }
+
+    /// What was handed over last to be committed, by partition.
+    pub(in crate::transport::kafka) fn begun(&self) -> Vec<(i32, i64)> {
+        let begun = self.0.iter().filter_map(|(partition, state)| match state {
+            Partition::Owned(commits) => Some((*partition, commits.begun.as_ref()?.next)),
+            Partition::Given(_) => None,
         });
         begun.collect()
     }

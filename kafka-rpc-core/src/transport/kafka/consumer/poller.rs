@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::acceptance;
+use super::acceptance::{self, GroupState};
 use super::assign::Questions;
 use super::burst::Burst;
 use super::commit;
 use super::leave::Leaving;
 use super::member::Shared;
-use super::pulse::Pulse;
+use super::pulse::{self, Pulse};
 use super::rebalance::Context;
-use crate::transport::kafka::ffi::{self, GroupState, Polled};
+use crate::transport::kafka::ffi::{self, Polled};
 use crate::transport::{GroupOptions, Incoming, Work};
 use crate::util::sync::lock;
 use crate::util::throttle;
@@ -94,6 +94,13 @@ impl Poller {
             if self.consumer.is_handed_on() {
                 if shared.rebalanced.swap(false, Ordering::AcqRel) {
                     self.questions.ask(&self.consumer, shared);
+                }
+                while let Some(answer) = self.consumer.positions().answer() {
+                    if answer.number == pulse::NUMBER {
+                        self.pulse.take(answer.found, shared);
+                    } else {
+                        self.questions.take(answer, &self.consumer, shared);
+                    }
                 }
                 self.questions.go_on(&self.consumer, shared);
                 if shared.leaving.is_open() && self.leave(shared) {
@@ -180,7 +187,7 @@ impl Poller {
         let Some(cause) = overdue else { return };
         let group = &shared.options.group;
         let client = self.consumer.client().client();
-        let state = ffi::group_state(client, group, LAST_QUESTION).unwrap_or(GroupState::Other);
+        let state = acceptance::group_state(client, group, LAST_QUESTION);
         let rebalances = state == GroupState::Rebalances;
         if rebalances && shared.acceptance.extend(now) {
             return;

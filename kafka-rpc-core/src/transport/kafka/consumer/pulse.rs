@@ -1,35 +1,39 @@
-//! Feels whether a member's group and its partitions' leaders are there, and notes what it finds.
+//! Feels whether the leaders of a member's partitions are there, and notes what it finds.
 //!
 //! Librdkafka tells nothing of a broker that keeps its connections and answers nothing, not before a
-//! session has ended. So the thread that polls asks small questions from time to time, and goes on
-//! without waiting for their answers: the coordinator for what the group has committed, and the leaders
-//! for the end offsets, which together are how far the group is behind.
+//! session has ended. So the thread that polls asks the leaders for the end offsets from time to time,
+//! and goes on without waiting for their answers. What the group's coordinator answers to commits, or
+//! doesn't, is known already.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::Offset;
-use rdkafka::consumer::{Consumer as _, ConsumerContext};
-use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::member::Shared;
 use crate::transport::kafka::client::errors;
-use crate::transport::kafka::ffi::{self, Answer};
+use crate::transport::kafka::ffi::{self, Found};
 use crate::transport::{TransportError, TransportErrorKind};
 use crate::util::sync::lock;
 
-/// The time between two questions.
+/// The number of these questions.
+pub(super) const NUMBER: usize = usize::MAX;
+
+/// The time between two questions. With the time that an answer may take, a broker that answers nothing is
+/// noticed within four seconds.
 const INTERVAL: Duration = Duration::from_millis(1_500);
 
-/// How long an answer may take. With the interval, a broker that answers nothing is noticed within four
-/// seconds.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a commit may be under way.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Asks, and reads what is answered; the part of the thread that polls.
 #[derive(Default)]
 pub(super) struct Pulse {
     last: Option<Instant>,
-    /// How many answers are still to come.
-    waits: u8,
+    /// An answer is still to come.
+    waits: bool,
 }
 
 impl Pulse {
@@ -39,39 +43,29 @@ impl Pulse {
         shared: &Shared,
         assigned: bool,
     ) -> bool {
+        use rdkafka::consumer::Consumer as _;
         let client = consumer.client().client();
         let generation = ffi::generation(client).filter(|_| ffi::is_member(client));
         shared.known.count(generation, assigned)
     }
 
-    /// Reads the answers that have come, and asks anew when it is time.
+    /// Asks anew when it is time.
     pub(super) fn beat<C: ConsumerContext>(
         &mut self,
         consumer: &ffi::Consumer<C>,
         shared: &Shared,
     ) {
-        while let Some(answer) = consumer.answer() {
-            self.waits = self.waits.saturating_sub(1);
-            take(answer, shared);
+        let since = *lock(&shared.commit_since);
+        if since.is_some_and(|since| since.elapsed() > COMMIT_TIMEOUT) {
+            let whom = coordinator(shared);
+            let message = format!("{whom} hasn't answered a commit for {COMMIT_TIMEOUT:?}");
+            let silent = TransportError::new(TransportErrorKind::Unavailable, message);
+            note(shared, Some(shared.events.explain(silent)), false);
         }
-        if self.waits > 0 || self.last.is_some_and(|at| at.elapsed() < INTERVAL) {
+        if self.waits || self.last.is_some_and(|at| at.elapsed() < INTERVAL) {
             return;
         }
         self.last = Some(Instant::now());
-        let owned = self.ask_leaders(consumer, shared);
-        let group = &shared.options.group;
-        self.asked(
-            consumer.ask_committed(group, &shared.list(&owned), PATIENCE),
-            shared,
-        );
-    }
-
-    /// Asks for the end offsets of what the member owns; returns what it has asked about.
-    fn ask_leaders<C: ConsumerContext>(
-        &mut self,
-        consumer: &ffi::Consumer<C>,
-        shared: &Shared,
-    ) -> Vec<i32> {
         let mut owned = lock(&shared.partitions).owned();
         if owned.is_empty() {
             // That they answer is worth knowing all the same.
@@ -79,51 +73,69 @@ impl Pulse {
         }
         // The logical end is what is asked for.
         let mut ends = shared.list(&owned);
-        let ends = ends
-            .set_all_offsets(Offset::End)
-            .and_then(|()| consumer.ask_ends(&ends, PATIENCE));
-        self.asked(ends, shared);
-        owned
-    }
-
-    fn asked(&mut self, asked: KafkaResult<()>, shared: &Shared) {
-        match asked {
-            Ok(()) => self.waits = self.waits.saturating_add(1),
-            Err(error) => shared.trouble(&error),
+        if ends.set_all_offsets(Offset::End).is_ok() {
+            consumer.positions().ask_ends(&ends, NUMBER);
+            self.waits = true;
         }
     }
-}
 
-fn take(answer: Answer, shared: &Shared) {
-    let (offsets, failed, of_leaders) = match answer {
-        Answer::Ends(offsets, failed) => (offsets, failed, true),
-        Answer::Committed(offsets, failed) => (offsets, failed, false),
-    };
-    let trouble = failed.map(|code| explain(code, shared, of_leaders));
-    let before = shared.known.answer(of_leaders, offsets, trouble.clone());
-    let group = &shared.options.group;
-    match trouble {
-        Some(trouble) => shared.sink.trouble(trouble),
-        None if before.is_some() => tracing::info!(
-            target: "kafka_rpc::librdkafka", group, topic = shared.options.topic,
-            "{} again", if of_leaders { "the partitions' leaders answer" } else { "the group's coordinator answers" }
-        ),
-        None => {}
+    /// Reads an answer.
+    pub(super) fn take(&mut self, found: Found, shared: &Shared) {
+        self.waits = false;
+        let (ends, failed) = match found {
+            Found::Ends(ends, failed) => (ends, failed),
+            Found::Failed(KafkaError::OffsetFetch(code)) => (BTreeMap::new(), Some(code)),
+            Found::Failed(_) | Found::Committed(_) => return,
+        };
+        shared.known.ends(ends, failed.is_none());
+        let trouble = failed.map(|code| explain(code, shared));
+        note(shared, trouble, true);
     }
 }
 
-fn explain(code: RDKafkaErrorCode, shared: &Shared, of_leaders: bool) -> TransportError {
-    let whom = if of_leaders {
-        format!("the leaders of topic `{}`", shared.options.topic)
-    } else {
-        format!("the coordinator of group `{}`", shared.options.group)
-    };
+/// The coordinator has answered a commit.
+pub(super) fn answered(shared: &Shared) {
+    note(shared, None, false);
+}
+
+/// Notes why the leaders, or the coordinator, don't answer; `None` if they do.
+fn note(shared: &Shared, trouble: Option<TransportError>, of_leaders: bool) {
+    let before = shared.known.answer(of_leaders, trouble.clone());
+    match (trouble, before) {
+        (Some(trouble), _) => shared.sink.trouble(trouble),
+        (None, Some(_)) => {
+            let whom = if of_leaders {
+                leaders(shared)
+            } else {
+                coordinator(shared)
+            };
+            tracing::info!(
+                target: "kafka_rpc::librdkafka",
+                group = shared.options.group, topic = shared.options.topic, "{whom} answers again"
+            );
+        }
+        (None, None) => {}
+    }
+}
+
+fn leaders(shared: &Shared) -> String {
+    format!(
+        "the leader of each partition of topic `{}`",
+        shared.options.topic
+    )
+}
+
+fn coordinator(shared: &Shared) -> String {
+    format!("the coordinator of group `{}`", shared.options.group)
+}
+
+fn explain(code: RDKafkaErrorCode, shared: &Shared) -> TransportError {
+    let whom = leaders(shared);
     let found = errors::from_code(&format!("{whom} can't be asked"), code);
     if found.kind == TransportErrorKind::Unavailable {
-        let within = format!("{whom} didn't answer within {PATIENCE:?}");
-        return shared
-            .events
-            .explain(TransportError::new(found.kind, within));
+        let silent = format!("{whom} doesn't answer in time");
+        let silent = TransportError::new(found.kind, silent);
+        return shared.events.explain(silent);
     }
     found
 }

@@ -13,7 +13,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::acceptance::{self, refusal};
-use super::commit::Last;
 use super::member::{Shared, number};
 use super::poller::Poller;
 use super::rebalance::Context;
@@ -63,7 +62,7 @@ pub(super) fn subscribe(
 pub(super) fn fail(shared: &Shared, code: Code) {
     shared.sink.flush();
     let lost = std::mem::take(&mut *lock(&shared.partitions)).owned();
-    *lock(&shared.last_commits) = Last::default();
+    lock(&shared.last_commits).clear();
     shared.joined.store(false, Ordering::Release);
     if !lost.is_empty() {
         let lost: Vec<u32> = lost.into_iter().map(number).collect();

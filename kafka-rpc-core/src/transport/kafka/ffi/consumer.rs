@@ -11,11 +11,11 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::ClientContext;
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{ClientContext, TopicPartitionList};
 use rdkafka_sys::bindings::{rd_kafka_consume_batch_queue, rd_kafka_resp_err_t};
 
 use crate::transport::Incoming;
@@ -23,7 +23,6 @@ use crate::transport::kafka::ffi::commits::{Commits, Committer};
 use crate::transport::kafka::ffi::message::{Message, View};
 use crate::transport::kafka::ffi::poll_wakeup::PollWakeup;
 use crate::transport::kafka::ffi::positions::Positions;
-use crate::transport::kafka::ffi::probe::{Answer, Probes};
 use crate::transport::kafka::ffi::queue::{Alerted, Queue, Target};
 
 /// So many records are taken at a time at most.
@@ -43,8 +42,6 @@ pub(in crate::transport::kafka) struct Consumer<C: ConsumerContext> {
     /// Where the results of commits come. A [`Committer`] borrows them while it commits.
     commits: ManuallyDrop<Arc<Commits>>,
     positions: ManuallyDrop<Positions>,
-    /// Where answers to small questions come.
-    probes: ManuallyDrop<Probes>,
     /// Records that librdkafka gave out, and that weren't handed on yet.
     taken: VecDeque<Message>,
     /// The queue of records was empty after what was taken last.
@@ -86,18 +83,17 @@ impl<C: ConsumerContext> Consumer<C> {
     ) -> KafkaResult<Self> {
         let topic = CString::new(topic)?;
         let missing = || KafkaError::ClientCreation("a consumer needs a group.id".to_owned());
+        let wakeup = Arc::new(PollWakeup::default());
         // SAFETY: `Drop` drops the queues before the client. So does this function where it ends early:
         // a parameter is dropped after everything that is made here.
-        let (events, records, commits, positions, probes) = unsafe {
+        let (events, records, commits, positions) = unsafe {
             (
                 Queue::consumer(client.client()).ok_or_else(missing)?,
                 Queue::new(client.client()).ok_or_else(missing)?,
                 Commits::new(client.client()).ok_or_else(missing)?,
-                Positions::new(client.client()).ok_or_else(missing)?,
-                Probes::new(client.client()).ok_or_else(missing)?,
+                Positions::new(client.client(), Arc::clone(&wakeup) as _).ok_or_else(missing)?,
             )
         };
-        let wakeup = Arc::new(PollWakeup::default());
         let target = Arc::new(Target(Arc::clone(&wakeup) as _));
         let consumer = Self {
             topic,
@@ -106,7 +102,6 @@ impl<C: ConsumerContext> Consumer<C> {
             records: ManuallyDrop::new(records),
             commits: ManuallyDrop::new(Arc::new(commits)),
             positions: ManuallyDrop::new(positions),
-            probes: ManuallyDrop::new(probes),
             taken: VecDeque::with_capacity(BATCH),
             drained: false,
             wakeup,
@@ -151,32 +146,6 @@ impl<C: ConsumerContext> Consumer<C> {
             client: self.client.client().native_ptr().addr(),
             commits: Arc::downgrade(&self.commits),
         }
-    }
-
-    /// Asks for the end offsets of these partitions, without waiting for the answer.
-    pub(in crate::transport::kafka) fn ask_ends(
-        &self,
-        partitions: &TopicPartitionList,
-        timeout: Duration,
-    ) -> KafkaResult<()> {
-        self.probes
-            .ask_ends(self.client.client(), partitions, timeout)
-    }
-
-    /// Asks what a group has committed for these partitions, without waiting for the answer.
-    pub(in crate::transport::kafka) fn ask_committed(
-        &self,
-        group: &str,
-        partitions: &TopicPartitionList,
-        timeout: Duration,
-    ) -> KafkaResult<()> {
-        self.probes
-            .ask_committed(self.client.client(), group, partitions, timeout)
-    }
-
-    /// An answer to one of these questions that has come.
-    pub(in crate::transport::kafka) fn answer(&self) -> Option<Answer> {
-        self.probes.answer()
     }
 
     /// Whether every record that librdkafka gave out was handed on.
@@ -301,7 +270,6 @@ impl<C: ConsumerContext> Drop for Consumer<C> {
             ManuallyDrop::drop(&mut self.records);
             ManuallyDrop::drop(&mut self.commits);
             ManuallyDrop::drop(&mut self.positions);
-            ManuallyDrop::drop(&mut self.probes);
             ManuallyDrop::drop(&mut self.events);
             ManuallyDrop::drop(&mut self.client);
         }

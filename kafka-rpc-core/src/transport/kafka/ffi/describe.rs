@@ -1,5 +1,5 @@
-//! What a broker tells of topics and groups that the wrapper has no function for: which operations a
-//! user may carry out on them, and how a group is.
+//! What a broker tells of topics that the wrapper has no function for: which operations a
+//! user may carry out on them.
 //!
 //! Each question has a queue of its own, which goes before this returns, and is asked on a client that
 //! exists already. The thread that asks waits.
@@ -15,15 +15,11 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka_sys::bindings::{
     rd_kafka_AclOperation_t, rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new,
     rd_kafka_AdminOptions_set_include_authorized_operations,
-    rd_kafka_AdminOptions_set_request_timeout, rd_kafka_AdminOptions_t,
-    rd_kafka_ConsumerGroupDescription_error, rd_kafka_ConsumerGroupDescription_state,
-    rd_kafka_ConsumerGroupDescription_type, rd_kafka_DescribeConsumerGroups,
-    rd_kafka_DescribeConsumerGroups_result_groups, rd_kafka_DescribeTopics,
+    rd_kafka_AdminOptions_set_request_timeout, rd_kafka_AdminOptions_t, rd_kafka_DescribeTopics,
     rd_kafka_DescribeTopics_result_topics, rd_kafka_TopicCollection_destroy,
     rd_kafka_TopicCollection_of_topic_names, rd_kafka_TopicDescription_authorized_operations,
     rd_kafka_TopicDescription_error, rd_kafka_TopicDescription_name, rd_kafka_admin_op_t,
-    rd_kafka_consumer_group_state_t, rd_kafka_consumer_group_type_t, rd_kafka_error_code,
-    rd_kafka_error_destroy, rd_kafka_error_t, rd_kafka_event_DescribeConsumerGroups_result,
+    rd_kafka_error_code, rd_kafka_error_destroy, rd_kafka_error_t,
     rd_kafka_event_DescribeTopics_result, rd_kafka_event_error, rd_kafka_resp_err_t,
 };
 
@@ -39,17 +35,6 @@ pub(in crate::transport::kafka) struct Operations {
     pub(in crate::transport::kafka) topic: String,
     /// Whether the user may read, and may write; `None` where the broker doesn't tell.
     pub(in crate::transport::kafka) may: Option<(bool, bool)>,
-}
-
-/// How a group is, as its coordinator sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::transport::kafka) enum GroupState {
-    /// Members are joining, or haven't yet answered a rebalance.
-    Rebalances,
-    /// It has members, which follow the classic protocol.
-    Classic,
-    /// Neither, or the broker doesn't tell.
-    Other,
 }
 
 /// Options of a request.
@@ -157,59 +142,6 @@ fn read_and_write(allowed: &[rd_kafka_AclOperation_t]) -> (bool, bool) {
         allowed.contains(&Operation::RD_KAFKA_ACL_OPERATION_READ),
         allowed.contains(&Operation::RD_KAFKA_ACL_OPERATION_WRITE),
     )
-}
-
-/// Asks how a group is.
-///
-/// # Errors
-/// Its coordinator doesn't answer in time, or refuses.
-pub(in crate::transport::kafka) fn group_state<C: ClientContext>(
-    client: &Client<C>,
-    group: &str,
-    timeout: Duration,
-) -> KafkaResult<GroupState> {
-    let request = rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
-    let options = Options::new(client, request, timeout)?;
-    let name = CString::new(group)?;
-    let mut names = [name.as_ptr()];
-    // SAFETY: the queue goes at the end of this function, which borrows the client. The request copies
-    // the name.
-    let queue = unsafe {
-        let queue = Queue::new(client).ok_or_else(|| refused("no queue"))?;
-        rd_kafka_DescribeConsumerGroups(
-            client.native_ptr(),
-            names.as_mut_ptr(),
-            names.len(),
-            options.ptr(),
-            queue.ptr(),
-        );
-        queue
-    };
-    let event = answer(&queue, timeout)?;
-    // SAFETY: as in `operations`.
-    unsafe {
-        let result = rd_kafka_event_DescribeConsumerGroups_result(event.ptr());
-        if result.is_null() {
-            return Err(refused("another answer came"));
-        }
-        let mut count = 0;
-        let found = rd_kafka_DescribeConsumerGroups_result_groups(result, &raw mut count);
-        let Some(group) = list(found.cast_const(), count).first().copied() else {
-            return Err(refused("no group was described"));
-        };
-        if let Some(code) = code(rd_kafka_ConsumerGroupDescription_error(group)) {
-            return Err(KafkaError::AdminOp(code));
-        }
-        use rd_kafka_consumer_group_state_t as State;
-        let classic = rd_kafka_ConsumerGroupDescription_type(group)
-            == rd_kafka_consumer_group_type_t::RD_KAFKA_CONSUMER_GROUP_TYPE_CLASSIC;
-        Ok(match rd_kafka_ConsumerGroupDescription_state(group) {
-            State::RD_KAFKA_CONSUMER_GROUP_STATE_PREPARING_REBALANCE
-            | State::RD_KAFKA_CONSUMER_GROUP_STATE_COMPLETING_REBALANCE => GroupState::Rebalances,
-            State::RD_KAFKA_CONSUMER_GROUP_STATE_STABLE if classic => GroupState::Classic,
-            _ => GroupState::Other,
-        })
-    }
 }
 
 /// The answer to a question.

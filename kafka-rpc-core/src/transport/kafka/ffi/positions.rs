@@ -1,41 +1,52 @@
 //! Asks where partitions are to be read from, without waiting for the answer: what their group has
 //! committed, and where they end.
 //!
-//! The wrapper's functions for this wait, and a group's own request waits behind its joining. These
-//! requests go by connections to brokers that aren't the group's, and their answers come into a queue.
+//! What is committed is asked for by a thread of its own. Librdkafka 2.12 has a request that would need
+//! none, but ends the process where the group's coordinator is found only after the request's time is
+//! up. That of the ends goes to the partitions' leaders, and is safe.
 
-use std::collections::BTreeMap;
-use std::ffi::{CString, c_char, c_void};
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::c_void;
+use std::ptr;
+use std::slice;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use std::{ptr, slice};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::client::Client;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka_sys::bindings::{
-    RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT, RD_KAFKA_EVENT_LISTOFFSETS_RESULT,
-    rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new, rd_kafka_AdminOptions_set_opaque,
-    rd_kafka_AdminOptions_set_request_timeout, rd_kafka_ListConsumerGroupOffsets,
-    rd_kafka_ListConsumerGroupOffsets_destroy, rd_kafka_ListConsumerGroupOffsets_new,
-    rd_kafka_ListConsumerGroupOffsets_result_groups, rd_kafka_ListOffsets,
-    rd_kafka_ListOffsets_result_infos, rd_kafka_ListOffsetsResultInfo_topic_partition,
-    rd_kafka_admin_op_t, rd_kafka_error_code, rd_kafka_event_error, rd_kafka_event_opaque,
-    rd_kafka_event_type, rd_kafka_group_result_error, rd_kafka_group_result_partitions,
-    rd_kafka_resp_err_t, rd_kafka_topic_partition_t,
+    RD_KAFKA_EVENT_LISTOFFSETS_RESULT, rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new,
+    rd_kafka_AdminOptions_set_opaque, rd_kafka_AdminOptions_set_request_timeout,
+    rd_kafka_ListOffsets, rd_kafka_ListOffsets_result_infos,
+    rd_kafka_ListOffsetsResultInfo_topic_partition, rd_kafka_admin_op_t, rd_kafka_committed,
+    rd_kafka_event_error, rd_kafka_event_opaque, rd_kafka_event_type, rd_kafka_resp_err_t,
+    rd_kafka_topic_partition_t,
 };
 
 use crate::transport::Committed;
 use crate::transport::kafka::ffi::delivery_event::Event;
-use crate::transport::kafka::ffi::queue::{Queue, Target};
+use crate::transport::kafka::ffi::queue::{Alerted, Queue, Target};
+use crate::util::lock_order::{COMMITTED_ANSWERS, COMMITTED_QUESTIONS};
+use crate::util::sync::{Mutex, lock};
 
-/// How long a request may take; then it is made anew.
-const REQUEST_TIMEOUT_MS: i32 = 5_000;
+/// How long an answer may take. A broker that answers nothing is noticed by that.
+const TIMEOUT_MS: i32 = 2_000;
 
 /// A consumer's questions that are under way.
-#[derive(Debug)]
 pub(in crate::transport::kafka) struct Positions {
     queue: Queue,
+    answers: Arc<Answers>,
+    /// The threads that ask what is committed. They use the client.
+    asking: Mutex<Vec<JoinHandle<()>>, COMMITTED_QUESTIONS>,
+}
+
+/// What those threads have found.
+struct Answers {
+    found: Mutex<VecDeque<Answer>, COMMITTED_ANSWERS>,
+    alerted: Arc<dyn Alerted>,
 }
 
 /// An answer to the question with this number.
@@ -50,27 +61,43 @@ pub(in crate::transport::kafka) struct Answer {
 pub(in crate::transport::kafka) enum Found {
     /// What the group has committed; `None` where that is nothing.
     Committed(BTreeMap<i32, Option<Committed>>),
-    /// The end offsets, as far as they could be read.
-    Ends(BTreeMap<i32, i64>),
+    /// The end offsets, as far as they could be read, and why others couldn't.
+    Ends(BTreeMap<i32, i64>, Option<RDKafkaErrorCode>),
     Failed(KafkaError),
 }
 
+/// The address of a client that a thread uses.
+struct Address(*mut rdkafka_sys::rd_kafka_t);
+
+// SAFETY: librdkafka's clients may be used by any thread.
+unsafe impl Send for Address {}
+
 impl Positions {
-    /// Those of a client.
+    /// Those of a client. `alerted` hears of answers.
     ///
     /// # Safety
     /// It is dropped before the client.
-    pub(super) unsafe fn new<C: ConsumerContext>(client: &Client<C>) -> Option<Self> {
+    pub(super) unsafe fn new<C: ConsumerContext>(
+        client: &Client<C>,
+        alerted: Arc<dyn Alerted>,
+    ) -> Option<Self> {
         // SAFETY: as the caller promises.
         let queue = unsafe { Queue::new(client)? };
-        Some(Self { queue })
+        Some(Self {
+            queue,
+            answers: Arc::new(Answers {
+                found: Mutex::default(),
+                alerted,
+            }),
+            asking: Mutex::default(),
+        })
     }
 
-    /// Alerts `target` whenever an answer comes.
+    /// Alerts `target` whenever an answer of the leaders comes.
     ///
     /// # Safety
     /// As for [`Queue::set_callback`].
-    pub(super) unsafe fn set_callback(&self, target: &std::sync::Arc<Target>) {
+    pub(super) unsafe fn set_callback(&self, target: &Arc<Target>) {
         // SAFETY: as the caller promises.
         unsafe { self.queue.set_callback(target) };
     }
@@ -80,29 +107,37 @@ impl Positions {
         self.queue.clear_callback();
     }
 
-    /// Asks what a group has committed for these partitions.
+    /// Asks what the consumer's group has committed for these partitions.
     pub(in crate::transport::kafka) fn ask_committed(
         &self,
-        group: &str,
         partitions: &TopicPartitionList,
         number: usize,
     ) {
-        // A name with a zero byte is refused when the client is made.
-        let Ok(group) = CString::new(group) else {
-            return;
-        };
-        let operation = rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS;
-        self.with_options(operation, number, |options| {
-            // SAFETY: queue and client are alive. The request is copied, and so are the name and the
-            // list in it; what is made here is given back here.
-            unsafe {
-                let mut request =
-                    rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), partitions.ptr());
-                let (client, queue) = (self.queue.client(), self.queue.ptr());
-                rd_kafka_ListConsumerGroupOffsets(client, &raw mut request, 1, options, queue);
-                rd_kafka_ListConsumerGroupOffsets_destroy(request);
-            }
+        let client = Address(self.queue.client());
+        let answers = Arc::clone(&self.answers);
+        let list = partitions.clone();
+        let asking = thread::Builder::new().name("kafka-rpc-offsets".to_owned());
+        let asking = asking.spawn(move || {
+            // As a whole, so that the address is what is sent.
+            let client = client;
+            // SAFETY: the client is alive: whoever owns this thread ends it before that goes. The list
+            // is ours, and is filled in.
+            let found = unsafe {
+                let error = rd_kafka_committed(client.0, list.ptr(), TIMEOUT_MS);
+                committed(error, &list)
+            };
+            lock(&answers.found).push_back(Answer { number, found });
+            answers.alerted.alert();
         });
+        let mut threads = lock(&self.asking);
+        threads.retain(|thread| !thread.is_finished());
+        match asking {
+            Ok(thread) => threads.push(thread),
+            Err(_) => lock(&self.answers.found).push_back(Answer {
+                number,
+                found: failed(rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE),
+            }),
+        }
     }
 
     /// Asks where partitions end; each has the logical end as its offset. This also has their leaders
@@ -113,44 +148,25 @@ impl Positions {
         number: usize,
     ) {
         let operation = rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS;
-        self.with_options(operation, number, |options| {
-            // SAFETY: queue and client are alive, and the list is copied.
-            unsafe {
-                let (client, queue) = (self.queue.client(), self.queue.ptr());
-                rd_kafka_ListOffsets(client, partitions.ptr(), options, queue);
-            }
-        });
-    }
-
-    fn with_options(
-        &self,
-        operation: rd_kafka_admin_op_t,
-        number: usize,
-        ask: impl FnOnce(*mut rdkafka_sys::bindings::rd_kafka_AdminOptions_t),
-    ) {
-        let mut problem: [c_char; 128] = [0; 128];
-        // SAFETY: the client is alive, and the options are given back after the request has copied
-        // them. The number is no pointer to librdkafka, which hands it back as it is.
+        // SAFETY: queue and client are alive, and the list is copied. The options are given back after
+        // the request has copied them, and setting a timeout fails only for one out of range. The
+        // number is no pointer to librdkafka, which hands it back as it is.
         unsafe {
             let options = rd_kafka_AdminOptions_new(self.queue.client(), operation);
-            // It fails for a timeout out of range only.
-            rd_kafka_AdminOptions_set_request_timeout(
-                options,
-                REQUEST_TIMEOUT_MS,
-                problem.as_mut_ptr(),
-                problem.len(),
-            );
-            rd_kafka_AdminOptions_set_opaque(
-                options,
-                ptr::without_provenance_mut::<c_void>(number),
-            );
-            ask(options);
+            rd_kafka_AdminOptions_set_request_timeout(options, TIMEOUT_MS, ptr::null_mut(), 0);
+            let opaque = ptr::without_provenance_mut::<c_void>(number);
+            rd_kafka_AdminOptions_set_opaque(options, opaque);
+            let (client, queue) = (self.queue.client(), self.queue.ptr());
+            rd_kafka_ListOffsets(client, partitions.ptr(), options, queue);
             rd_kafka_AdminOptions_destroy(options);
         }
     }
 
     /// The next answer, if there is one.
     pub(in crate::transport::kafka) fn answer(&self) -> Option<Answer> {
+        if let Some(answer) = lock(&self.answers.found).pop_front() {
+            return Some(answer);
+        }
         let event = Event::next(&self.queue, Duration::ZERO)?;
         // SAFETY: the event is alive until the end of this function, and so is what is got from it.
         // Each function is called for an event of the type that it is for.
@@ -159,11 +175,19 @@ impl Positions {
             let error = rd_kafka_event_error(event.ptr());
             let found = match rd_kafka_event_type(event.ptr()) {
                 _ if error != NO_ERROR => failed(error),
-                RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT => committed(&event),
-                RD_KAFKA_EVENT_LISTOFFSETS_RESULT => Found::Ends(ends(&event)),
+                RD_KAFKA_EVENT_LISTOFFSETS_RESULT => ends(&event),
                 _ => failed(rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__FAIL),
             };
             Some(Answer { number, found })
+        }
+    }
+}
+
+impl Drop for Positions {
+    fn drop(&mut self) {
+        // Each ends within its timeout. One that panicked has nothing to say.
+        for thread in std::mem::take(&mut *lock(&self.asking)) {
+            drop(thread.join());
         }
     }
 }
@@ -175,38 +199,31 @@ fn failed(code: rd_kafka_resp_err_t) -> Found {
 }
 
 /// # Safety
-/// The event is the answer to a question for committed offsets.
-unsafe fn committed(event: &Event<'_>) -> Found {
-    let mut count = 0;
-    let mut found = BTreeMap::new();
-    // SAFETY: as the caller promises. All that is read is the event's; a list without elements has a
-    // null pointer. Metadata has as many bytes as is said.
-    unsafe {
-        let groups = rd_kafka_ListConsumerGroupOffsets_result_groups(event.ptr(), &raw mut count);
-        for group in items(groups, count) {
-            let error = rd_kafka_group_result_error(*group);
-            if !error.is_null() {
-                return failed(rd_kafka_error_code(error));
-            }
-            let list = rd_kafka_group_result_partitions(*group);
-            let Some(list) = list.as_ref().filter(|list| !list.elems.is_null()) else {
-                continue;
-            };
-            let elements =
-                slice::from_raw_parts(list.elems, usize::try_from(list.cnt).unwrap_or(0));
-            for element in elements {
-                if element.err != NO_ERROR {
-                    return failed(element.err);
-                }
-                let committed = (element.offset >= 0).then(|| Committed {
-                    next: element.offset,
-                    note: metadata(element),
-                });
-                found.insert(element.partition, committed);
-            }
-        }
+/// The list's metadata has as many bytes as each element says.
+unsafe fn committed(error: rd_kafka_resp_err_t, list: &TopicPartitionList) -> Found {
+    if error != NO_ERROR {
+        return failed(error);
     }
-    Found::Committed(found)
+    // SAFETY: the list is alive, and one without elements has a null pointer; for metadata as the
+    // caller promises.
+    unsafe {
+        let raw = &*list.ptr();
+        if raw.elems.is_null() {
+            return Found::Committed(BTreeMap::new());
+        }
+        let elements = slice::from_raw_parts(raw.elems, usize::try_from(raw.cnt).unwrap_or(0));
+        if let Some(element) = elements.iter().find(|element| element.err != NO_ERROR) {
+            return failed(element.err);
+        }
+        let found = elements.iter().map(|element| {
+            let committed = (element.offset >= 0).then(|| Committed {
+                next: element.offset,
+                note: metadata(element),
+            });
+            (element.partition, committed)
+        });
+        Found::Committed(found.collect())
+    }
 }
 
 /// # Safety
@@ -223,26 +240,33 @@ unsafe fn metadata(element: &rd_kafka_topic_partition_t) -> Option<String> {
 
 /// # Safety
 /// The event is the answer to a question for end offsets.
-unsafe fn ends(event: &Event<'_>) -> BTreeMap<i32, i64> {
-    let mut count = 0;
-    // SAFETY: as the caller promises. All that is read is the event's.
+unsafe fn ends(event: &Event<'_>) -> Found {
+    let (mut count, mut failed) = (0, None);
+    let mut ends = BTreeMap::new();
+    // SAFETY: as the caller promises. All that is read is the event's, which has so many items.
     unsafe {
         let infos = rd_kafka_ListOffsets_result_infos(event.ptr(), &raw mut count);
-        items(infos, count)
-            .iter()
-            .filter_map(|info| rd_kafka_ListOffsetsResultInfo_topic_partition(*info).as_ref())
-            .filter(|one| one.err == NO_ERROR && one.offset >= 0)
-            .map(|one| (one.partition, one.offset))
-            .collect()
+        let infos = if infos.is_null() {
+            &[][..]
+        } else {
+            slice::from_raw_parts(infos, count)
+        };
+        let found = infos.iter();
+        for one in
+            found.filter_map(|info| rd_kafka_ListOffsetsResultInfo_topic_partition(*info).as_ref())
+        {
+            if one.err != NO_ERROR {
+                failed = Some(one.err.into());
+            } else if one.offset >= 0 {
+                ends.insert(one.partition, one.offset);
+            }
+        }
     }
+    Found::Ends(ends, failed)
 }
 
-/// # Safety
-/// There are so many items, which live as long as whatever the caller takes them from.
-unsafe fn items<'a, T>(first: *mut *const T, count: usize) -> &'a [*const T] {
-    if first.is_null() {
-        return &[];
+impl std::fmt::Debug for Positions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Positions").finish_non_exhaustive()
     }
-    // SAFETY: as the caller promises.
-    unsafe { slice::from_raw_parts(first, count) }
 }

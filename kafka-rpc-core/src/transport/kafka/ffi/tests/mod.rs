@@ -139,7 +139,7 @@ impl World {
             .with(consumer.client(), |commits| commits.begin(&offsets));
         begun.expect("its own").expect("begun");
         let positions = consumer.positions();
-        positions.ask_committed(GROUP, &offsets, number);
+        positions.ask_committed(&offsets, number);
         positions.ask_ends(&self.partitions(Offset::End), number);
     }
 

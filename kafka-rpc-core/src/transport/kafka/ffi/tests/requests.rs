@@ -8,7 +8,7 @@ use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::transport::Committed;
-use crate::transport::kafka::ffi::tests::{Context, GROUP, World, read};
+use crate::transport::kafka::ffi::tests::{Context, World, read};
 use crate::transport::kafka::ffi::{Consumer, Found};
 use crate::transport::kafka::tests::SOON;
 
@@ -74,7 +74,7 @@ fn a_consumer_may_be_dropped_with_questions_that_nobody_answers() {
     let cluster = cluster.mock_cluster().expect("a mock");
     cluster.broker_down(-1).expect("goes down");
     let positions = consumer.positions();
-    positions.ask_committed(GROUP, &world.partitions(Offset::Invalid), 1);
+    positions.ask_committed(&world.partitions(Offset::Invalid), 1);
     positions.ask_ends(&world.partitions(Offset::End), 2);
     let start = Instant::now();
     drop(consumer);
@@ -124,11 +124,15 @@ fn what_is_committed_and_where_partitions_end_is_found_whatever_else_is_written(
         .expect("committed");
     let start = Instant::now();
     let positions = consumer.positions();
-    positions.ask_committed(GROUP, &world.partitions(Offset::Invalid), 7);
+    positions.ask_committed(&world.partitions(Offset::Invalid), 7);
     positions.ask_ends(&world.partitions(Offset::End), 8);
     let answers = answers(&mut consumer);
     assert!(start.elapsed() < SOON / 2, "{:?}", start.elapsed());
-    let [(7, Found::Committed(committed)), (8, Found::Ends(ends))] = &*answers else {
+    let [
+        (7, Found::Committed(committed)),
+        (8, Found::Ends(ends, None)),
+    ] = &*answers
+    else {
         panic!("{answers:?}");
     };
     let found = |note: &str| {
