@@ -179,7 +179,7 @@ impl Member {
             env.shared.complete.hold();
         }
         self.complete(record, completion);
-        self.carry_out(actions);
+        self.carry_out(&mut actions);
     }
 }
 

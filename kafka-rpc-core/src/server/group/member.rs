@@ -81,7 +81,7 @@ impl Member {
     ) -> Option<Box<Run>> {
         let mut actions = Actions::default();
         self.transition_into(&mut actions, make);
-        self.carry_out(actions)
+        self.carry_out(&mut actions)
     }
 
     /// Makes a transition, and notes what it leads to.
@@ -102,7 +102,7 @@ impl Member {
 
     /// Carries out what had to wait until the state was unlocked; returns what the caller's thread has
     /// to run.
-    pub(super) fn carry_out(self: &Arc<Self>, mut actions: Actions) -> Option<Box<Run>> {
+    pub(super) fn carry_out(self: &Arc<Self>, actions: &mut Actions) -> Option<Box<Run>> {
         let inline = actions.inline.take().map(|start| {
             Box::new(Run {
                 owner: Arc::clone(self) as _,
@@ -129,18 +129,23 @@ impl Member {
     ///
     /// What runs inline comes after all of this, by the caller: it is user code, and may take long. The
     /// reply of a handler that has just ended is the exception: it goes out before all of this.
-    fn carry_out_all(self: &Arc<Self>, actions: Actions) {
-        for event in actions.events {
+    fn carry_out_all(self: &Arc<Self>, actions: &mut Actions) {
+        for event in actions.events.drain(..) {
             event.emit(&self.env.group, &self.env.topic);
         }
-        for (context, reason) in actions.interrupts {
+        for (context, reason) in actions.interrupts.drain(..) {
             context.interrupt().fire(reason);
         }
-        for start in actions.start.into_iter().chain(actions.starts) {
+        for start in actions
+            .start
+            .take()
+            .into_iter()
+            .chain(actions.starts.drain(..))
+        {
             let owner = Arc::clone(self) as _;
             Box::new(Run { owner, start }).spawn();
         }
-        for (record, completion) in actions.completions {
+        for (record, completion) in actions.completions.drain(..) {
             self.complete(record, completion);
         }
         for report in &actions.reports {
@@ -155,7 +160,7 @@ impl Member {
         if actions.look_up {
             self.look_up();
         }
-        drop(actions.handed_over);
+        actions.handed_over.clear();
     }
 
     /// Brings what ends a command to the log.

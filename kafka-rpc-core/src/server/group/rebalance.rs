@@ -2,15 +2,20 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::member::Member;
 use super::report::Report;
 use super::state::{Transition, key};
 use crate::call::Reason;
+use crate::server::calls::elsewhere::LEASE;
 use crate::server::calls::live::Live;
 use crate::server::observe::events::Event;
-use crate::transport::{Assigned, Progress};
+use crate::transport::{Assigned, Permission, Progress};
+
+/// How long what runs goes on where its new owner can't be told: that one takes it for dead after
+/// [`LEASE`], and runs it again.
+const UNREPORTED_GRACE: Duration = LEASE.saturating_sub(Duration::from_secs(1));
 
 impl Member {
     pub(super) fn assigned(self: &Arc<Self>, partitions: &[Assigned]) {
@@ -185,10 +190,13 @@ impl Transition<'_> {
         let state = &mut *self.state;
         let calls = &mut state.handed_over;
         calls.begin(partition, handed_over.started, now);
-        let grace = now + self.env.shared.limits.grace;
+        let mut grace = self.env.shared.limits.grace;
+        if self.env.may_report() == Permission::Denied {
+            grace = grace.min(UNREPORTED_GRACE);
+        }
         let graces = state
             .timers
-            .grace_began(grace, (partition, handed_over.generation));
+            .grace_began(now + grace, (partition, handed_over.generation));
         let reports = calls.report_at().and_then(|at| state.timers.arm(at));
         self.actions.wake_by(graces);
         self.actions.wake_by(reports);

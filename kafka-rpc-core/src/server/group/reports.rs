@@ -10,6 +10,7 @@ use crate::server::complete::offsets::RecordRef;
 use crate::server::complete::origin::Address;
 use crate::server::complete::outbox::Backlog;
 use crate::server::complete::{Completion, Reply, Settle};
+use crate::transport::Permission;
 use crate::wire::{CallId, HandOver};
 
 /// How long the report of an end is tried to be brought to the log.
@@ -21,12 +22,19 @@ const LIFE_TIMEOUT: Duration = Duration::from_secs(1);
 impl Member {
     /// Writes a report to its partition.
     pub(super) fn report(self: &Arc<Self>, report: &Report) {
+        let is_end = !report.settled.is_empty();
+        if self.env.may_report() == Permission::Denied {
+            // The start has said so.
+            if is_end {
+                self.transition(|transition| transition.state.handed_over.reported());
+            }
+            return;
+        }
         let shared = &self.env.shared;
         let number = self.env.reports.number.fetch_add(1, Ordering::Relaxed);
         let call_id = CallId::new(shared.executor, number);
         let mut value = Vec::new();
         HandOver::encode(call_id, &report.settled, &report.running, &mut value);
-        let is_end = !report.settled.is_empty();
         let timeout = if is_end { END_TIMEOUT } else { LIFE_TIMEOUT };
         let now = shared.clock.now();
         let record = RecordRef {

@@ -2,6 +2,7 @@
 
 use crate::server::tests::hand_over::{Peer, handed_over, hold, seconds, send};
 use crate::server::tests::*;
+use crate::transport::memory::Access;
 use crate::wire::HandOver;
 
 #[tokio::test(start_paused = true)]
@@ -76,6 +77,27 @@ async fn a_call_that_outlasts_the_grace_period_is_stopped_and_runs_with_the_new_
     b.gate.add_permits(1);
     assert_eq!(rig.reply(held.call_id).await, Body::Value(b"\x01".into()));
     rig.all_committed().await;
+    assert_eq!((a.started(), b.started()), (vec![vec![1]], vec![vec![1]]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_may_not_report_stops_what_it_runs_before_the_new_owner_runs_it() {
+    let rig = Rig::new();
+    rig.broker.faults().deny(COMMANDS, Access::Write);
+    let a = Peer::start_with(&rig, "a", |builder| builder.grace(seconds(60))).await;
+    a.reads(&rig, 1).await;
+    let held = hold(&rig, b"\x01");
+    send(&rig, &held);
+    until(|| a.server.stats().running == 1).await;
+    let b = Peer::start(&rig, "b").await;
+    let began = rig.clock.now();
+    b.reads(&rig, 1).await;
+    until(|| a.diary.dropped.load(SeqCst) == 1).await;
+    assert!(b.started().is_empty());
+    until(|| !b.started().is_empty()).await;
+    assert!(rig.clock.now() - began < seconds(10));
+    b.gate.add_permits(1);
+    assert_eq!(rig.reply(held.call_id).await, Body::Value(b"\x01".into()));
     assert_eq!((a.started(), b.started()), (vec![vec![1]], vec![vec![1]]));
 }
 

@@ -13,6 +13,7 @@
 //! | `kafka-rpc-listener` | one a listener | starts and ends the consumer, and reads while the task does not |
 //! | a task on the caller's runtime | one a listener, where there is a runtime | reads replies and wakes their callers |
 //! | `kafka-rpc-group` | two a member | one holds the lease, polls, runs rebalances and quick handlers; the other takes over if that takes long |
+//! | `kafka-rpc-offsets` | one a question | asks what a group has committed for new partitions, which blocks; the consumer's end waits for it |
 //! | `kafka-rpc-metadata`, `-admin` | one a lookup or creation | asks, answers, then destroys its client |
 //! | `kafka-rpc-topics` | one a watch | looks up every few seconds how many partitions topics have |
 //! | `kafka-rpc-flush`, `-leave` | one a call | waits for another thread on behalf of a future |
@@ -36,7 +37,7 @@
 //! 6. what is woken from its queues' callbacks: the sleep of the producer's thread, of a polling
 //!    consumer and of the listener's thread, and the waker of the reading task.
 //!
-//! A member's `offsets`, `assigned` and `leave_by`, the lease's lock, the producer's `batch` and
+//! A member's `partitions`, `last_commits`, `commit_since` and `leave_by`, the answers to its questions, the lease's lock, the producer's `batch` and
 //! `ended`, a client's last failure and a latch are leaves: under them nothing else is locked or called.
 //! [`lock_order`](crate::util::lock_order) has all ranks.
 

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::{Debug, Write};
-use std::path::Path;
+mod vectors;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use kafka_rpc_core::wire::{
     CallId, Cancel, Command, Envelope, Executor, HandOver, Note, PreflightError, Reply,
@@ -14,83 +15,7 @@ use kafka_rpc_core::wire::{
 use kafka_rpc_core::{Code, Outcome};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// One block of the file: what it is a vector of, its name, and its other lines.
-struct Vector {
-    name: String,
-    fields: HashMap<String, String>,
-}
-
-impl Vector {
-    fn text(&self, field: &str) -> &str {
-        self.fields
-            .get(field)
-            .unwrap_or_else(|| panic!("{} has no field {field}", self.name))
-    }
-
-    fn bytes(&self, field: &str) -> Vec<u8> {
-        unhex(self.text(field))
-    }
-
-    fn number<T: std::str::FromStr<Err: Debug>>(&self, field: &str) -> T {
-        self.text(field).parse().unwrap()
-    }
-
-    fn optional<T>(&self, field: &str, read: impl FnOnce(&str) -> T) -> Option<T> {
-        Some(self.text(field))
-            .filter(|text| *text != "nil")
-            .map(read)
-    }
-
-    fn call_id(&self) -> CallId {
-        CallId::from_slice(&self.bytes("call_id")).unwrap()
-    }
-
-    fn reply_to(&self) -> Option<ReplyAddress<'_>> {
-        let (topic, partition) = self.text("reply_to").split_once(' ')?;
-        Some(ReplyAddress {
-            topic,
-            partition: partition.parse().unwrap(),
-        })
-    }
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    assert!(text.len().is_multiple_of(2), "half a byte in {text}");
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
-}
-
-/// The vectors of one kind, of which there are `at_least` so many: an empty file proves nothing.
-fn vectors(kind: &str, at_least: usize) -> Vec<Vector> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/wire.txt");
-    let file = std::fs::read_to_string(&path).unwrap();
-    let found: Vec<_> = file
-        .split("\n\n")
-        .filter(|block| !block.trim().is_empty() && !block.starts_with('#'))
-        .filter_map(|block| {
-            let mut lines = block.lines().map(|line| {
-                let (name, value) = line.split_once(':').unwrap();
-                (name.to_owned(), value.trim_start().to_owned())
-            });
-            let (of, name) = lines.next()?;
-            (of == kind).then(|| Vector {
-                name,
-                fields: lines.collect(),
-            })
-        })
-        .collect();
-    assert!(found.len() >= at_least, "only {} of {kind}", found.len());
-    found
-}
+use vectors::{Vector, hex, unhex, vectors};
 
 /// Decodes each vector, compares it, and where the vector is canonical writes it back.
 fn check_envelopes(kind: &str, at_least: usize, expect: impl Fn(&Vector, Envelope<'_>) -> Vec<u8>) {
