@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use kafka_rpc_core::wire::{
-    CallId, Cancel, Command, Envelope, Executor, HandOver, Note, PreflightError, Reply,
-    ReplyAddress, ReplyBody, Runs, Sent, StageTimes, decode, fingerprint, murmur2, partition_for,
-    preflight,
+    CallId, Cancel, Command, Envelope, Executor, HandOver, Note, PreflightError, Reply, ReplyBody,
+    Runs, Sent, StageTimes, decode, fingerprint, murmur2, partition_for, preflight,
 };
 use kafka_rpc_core::{Code, Outcome};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
