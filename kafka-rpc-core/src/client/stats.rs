@@ -13,7 +13,8 @@ use crate::client::metadata::Times;
 pub struct ClientStats {
     /// Calls that wait for their end.
     pub in_flight: u64,
-    /// Calls whose first poll sent, or tried to send, a command.
+    /// Calls whose first poll sent, or tried to send, a command. A one-way call may first ask for a
+    /// server's clock, which counts as one more.
     pub started: u64,
     /// Calls to which a reply came, be it a value or an error.
     pub answered: u64,

@@ -9,7 +9,8 @@ use crate::world::World;
 cases! {
     "a drain that outlasts a session repeats no answered call": outlasts_a_session,
         lacks "commits while a group rebalances";
-    "a server that drains starts nothing of partitions that it is given": starts_nothing_new;
+    "a server that drains starts nothing of partitions that it is given": starts_nothing_new,
+        lacks "commits while a group rebalances";
 }
 
 /// Longer than a session, which is 6 s.

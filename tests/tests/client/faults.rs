@@ -95,7 +95,8 @@ async fn storm(seed: u64) {
     let stats = client.stats();
     assert_eq!(stats.in_flight, 0, "seed {seed}");
     assert_eq!(stats.started, ended(stats), "seed {seed}: {stats:?}");
-    assert_eq!(stats.started, 300, "seed {seed}: {stats:?}");
+    // A one-way call may ask for the server's clock first, which is a call of its own.
+    assert!(stats.started >= 300, "seed {seed}: {stats:?}");
     assert!(
         stats.answered > 0 && stats.expired > 0,
         "seed {seed}: {stats:?}"

@@ -75,8 +75,8 @@ async fn a_call_is_sent_again_once() {
     assert_eq!(error.code(), Code::DeadlineExceeded);
     assert_eq!(
         error.outcome(),
-        Outcome::Unknown,
-        "the former owner may have run it"
+        Outcome::NotRun,
+        "the former owner's note says that it never started it"
     );
     assert!(error.message().contains("the server's clock"), "{error}");
     assert_eq!(client.stats().in_flight, 0);
