@@ -56,10 +56,13 @@ async fn a_broker_that_pauses_shows_within_five_seconds_and_so_does_its_return()
 
     for _ in 0..2 {
         broker.pause();
-        let red = takes("red after a pause", || !handle.health().ready).await;
+        // A member whose session ended in the pause before may still join meanwhile.
+        let red = takes("red after a pause", || {
+            causes(&handle.health()).contains(&HealthCause::Unreachable)
+        })
+        .await;
         let health = handle.health();
-        assert_eq!(causes(&health)[0], HealthCause::Unreachable, "{health}");
-        assert!(health.live);
+        assert!(health.live && !health.ready, "{health}");
         assert!(red < Duration::from_secs(5), "{red:?}");
         broker.resume();
         let green = takes("green after it", || handle.health().ready).await;
