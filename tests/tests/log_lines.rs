@@ -48,10 +48,13 @@ impl Visit for Line {
 }
 
 impl Line {
-    /// What happened, without where and for how long; of a loss, whose it was.
+    /// What happened, without where and for how long; of what one server or one group says of itself,
+    /// whose it was.
     fn cause(&self) -> String {
-        if self.message.contains("partitions lost") {
-            return self.message.clone() + &self.rest;
+        let of_its_own = ["partitions lost", "isn't ready"];
+        if of_its_own.iter().any(|own| self.message.contains(own)) {
+            let whose = self.rest.split_whitespace().next().unwrap_or_default();
+            return self.message.clone() + whose;
         }
         let text = self.message.split(" (after ").next().unwrap();
         let text = text.rsplit(": ").next().unwrap();
