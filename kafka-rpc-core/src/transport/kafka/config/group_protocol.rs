@@ -7,14 +7,15 @@
 /// |---|---|---|
 /// | brokers | any | 4.0 and newer |
 /// | who decides which server gets which partition | one of the servers | the coordinator |
-/// | session and heartbeat | `session.timeout.ms` (6 s) and `heartbeat.interval.ms` (1 s) of the servers | `group.consumer.session.timeout.ms` (45 s by default) and `group.consumer.heartbeat.interval.ms` (5 s) of the brokers, or of the group |
+/// | session and heartbeat | `session.timeout.ms` (6 s) and `heartbeat.interval.ms` (500 ms) of the servers | `group.consumer.session.timeout.ms` (45 s by default) and `group.consumer.heartbeat.interval.ms` (5 s) of the brokers, or of the group |
 /// | how long a partition goes unserved when servers come and go | about a second | up to the brokers' heartbeat interval |
 /// | two servers of one static name | the later one takes it; the earlier one goes on without a name | the later one is refused until the earlier one has left, or its session has ended |
 ///
 /// To change a group from `Classic` to `Consumer`, stop all of its servers, and then start the new ones: calls
 /// with a few seconds left are answered by these. Brokers don't convert a group whose servers run, since
 /// librdkafka puts data of its own into what `cooperative-sticky` assigns, as only a custom assignor is meant
-/// to. From `Consumer` to `Classic` a server at a time may be exchanged.
+/// to. From `Consumer` to `Classic` a server at a time may be exchanged: no call fails, but calls that ran just
+/// before the group changed over may run again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GroupProtocol {
