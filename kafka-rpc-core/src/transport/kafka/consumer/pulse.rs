@@ -32,8 +32,8 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
 #[derive(Default)]
 pub(super) struct Pulse {
     last: Option<Instant>,
-    /// An answer is still to come.
-    waits: bool,
+    /// The partitions whose ends are asked for; empty if no answer is to come.
+    asked: Vec<i32>,
 }
 
 impl Pulse {
@@ -62,7 +62,7 @@ impl Pulse {
             let silent = TransportError::new(TransportErrorKind::Unavailable, message);
             note(shared, Some(shared.events.explain(silent)), false);
         }
-        if self.waits || self.last.is_some_and(|at| at.elapsed() < INTERVAL) {
+        if !self.asked.is_empty() || self.last.is_some_and(|at| at.elapsed() < INTERVAL) {
             return;
         }
         self.last = Some(Instant::now());
@@ -75,14 +75,18 @@ impl Pulse {
         let mut ends = shared.list(&owned);
         if ends.set_all_offsets(Offset::End).is_ok() {
             consumer.positions().ask_ends(&ends, NUMBER);
-            self.waits = true;
+            self.asked = owned;
         }
     }
 
     /// Reads an answer.
     pub(super) fn take(&mut self, found: Found, shared: &Shared) {
-        self.waits = false;
+        let asked = std::mem::take(&mut self.asked);
         let (ends, failed) = match found {
+            // Of a leader that doesn't answer in time, librdkafka says nothing at all.
+            Found::Ends(ends, None) if asked.iter().any(|one| !ends.contains_key(one)) => {
+                (ends, Some(RDKafkaErrorCode::OperationTimedOut))
+            }
             Found::Ends(ends, failed) => (ends, failed),
             Found::Failed(KafkaError::OffsetFetch(code)) => (BTreeMap::new(), Some(code)),
             Found::Failed(_) | Found::Committed(_) => return,

@@ -61,7 +61,8 @@ pub(in crate::transport::kafka) struct Answer {
 pub(in crate::transport::kafka) enum Found {
     /// What the group has committed; `None` where that is nothing.
     Committed(BTreeMap<i32, Option<Committed>>),
-    /// The end offsets, as far as they could be read, and why others couldn't.
+    /// The end offsets, as far as they could be read, and why others couldn't. A leader that doesn't answer
+    /// in time may be passed over without a word.
     Ends(BTreeMap<i32, i64>, Option<RDKafkaErrorCode>),
     Failed(KafkaError),
 }
