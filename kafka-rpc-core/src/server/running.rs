@@ -1,7 +1,7 @@
 //! The parts of a server that runs, and how they are stopped.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tracing::info;
@@ -15,6 +15,9 @@ use crate::{Code, Outcome, RpcError};
 
 /// How much longer than the grace period leaving a group may take.
 const LEAVE_MARGIN: Duration = Duration::from_secs(3);
+/// How long handlers may take to be dropped once they are stopped. Only one that blocks its thread takes
+/// longer than a moment.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the last replies may take to be acknowledged.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -63,7 +66,9 @@ impl Running {
     pub(super) fn longest_stop(&self) -> Duration {
         self.parts.as_ref().map_or(Duration::ZERO, |parts| {
             let grace = parts.shared.limits.grace;
-            grace.saturating_add(LEAVE_MARGIN + FLUSH_TIMEOUT + Duration::from_secs(1))
+            grace.saturating_add(
+                LEAVE_MARGIN + STOP_TIMEOUT + FLUSH_TIMEOUT + Duration::from_secs(1),
+            )
         })
     }
 
@@ -148,18 +153,25 @@ impl Parts {
         for left in leaving {
             told = told.and(left.await);
         }
-        // What runs has had its grace period since its partition was given up.
+        // What runs has its grace period from when its partition was given up.
+        self.handed_over(until).await;
+        for member in &self.members {
+            member.abandon_all();
+        }
+        self.handed_over(self.shared.clock.now() + STOP_TIMEOUT)
+            .await;
+        self.shared.complete.flush(FLUSH_TIMEOUT).await;
+        self.shared.complete.close();
+        told
+    }
+
+    /// Waits until no handler runs any more, and the new owners can know, at most until then.
+    async fn handed_over(&self, until: Instant) {
         let members = self.members.iter();
         let ends: Vec<_> = members.map(|member| member.handed_over(until)).collect();
         for end in ends {
             end.await;
         }
-        for member in &self.members {
-            member.abandon_all();
-        }
-        self.shared.complete.flush(FLUSH_TIMEOUT).await;
-        self.shared.complete.close();
-        told
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct HandedOver {
     unreported: usize,
     /// When their new owners are told next that they still run.
     report_at: Option<Instant>,
-    /// Dropped when no call is left, and each end is reported, or at a time.
+    /// Dropped when no call and no handler is left, and each end is reported, or at a time.
     waiting: Vec<(Instant, oneshot::Sender<()>)>,
 }
 
@@ -74,8 +74,8 @@ impl HandedOver {
         self.unreported -= 1;
     }
 
-    /// Is told, by the other end being dropped, when no call is left and each end is reported, or at
-    /// `until`.
+    /// Is told, by the other end being dropped, when no call and no handler is left and each end is
+    /// reported, or at `until`.
     pub(crate) fn wait(&mut self, until: Instant) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         self.waiting.push((until, sender));
@@ -87,12 +87,18 @@ impl HandedOver {
         self.waiting.iter().map(|(until, _)| *until).min()
     }
 
-    /// Those who wait, if what they wait for has come.
-    pub(crate) fn done(&mut self, now: impl FnOnce() -> Instant) -> Vec<oneshot::Sender<()>> {
+    /// Those who wait, if what they wait for has come. So many handlers run; one that was stopped does so
+    /// until its task has dropped it.
+    pub(crate) fn done(
+        &mut self,
+        handlers: usize,
+        now: impl FnOnce() -> Instant,
+    ) -> Vec<oneshot::Sender<()>> {
         if self.waiting.is_empty() {
             return Vec::new();
         }
-        let (all, now) = (self.calls.is_empty() && self.unreported == 0, now());
+        let all = self.calls.is_empty() && self.unreported == 0 && handlers == 0;
+        let now = now();
         let done = self
             .waiting
             .extract_if(.., |(until, _)| all || *until <= now);
@@ -128,21 +134,22 @@ mod tests {
         calls.begin(0, vec![1], now);
         let later = now + Duration::from_secs(1);
         let (mut waits, mut gives_up) = (calls.wait(later + REPORT_INTERVAL), calls.wait(later));
-        assert!(calls.done(|| now).is_empty());
+        assert!(calls.done(1, || now).is_empty());
         calls.end(0, 1);
         calls.reporting();
         assert_eq!(
-            (calls.done(|| now).len(), calls.waits_until()),
+            (calls.done(0, || now).len(), calls.waits_until()),
             (0, Some(later))
         );
-        drop(calls.done(|| later));
+        drop(calls.done(0, || later));
         assert_eq!(
             gives_up.try_recv(),
             Err(oneshot::error::TryRecvError::Closed)
         );
         assert_eq!(waits.try_recv(), Err(oneshot::error::TryRecvError::Empty));
         calls.reported();
-        drop(calls.done(|| later));
+        assert!(calls.done(1, || later).is_empty(), "a handler runs");
+        drop(calls.done(0, || later));
         assert_eq!(waits.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     }
 }

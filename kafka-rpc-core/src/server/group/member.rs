@@ -96,7 +96,9 @@ impl Member {
             state,
             actions,
         });
-        let done = state.handed_over.done(|| self.env.shared.clock.now());
+        let handlers = state.queue.running();
+        let now = || self.env.shared.clock.now();
+        let done = state.handed_over.done(handlers, now);
         actions.handed_over.extend(done);
     }
 

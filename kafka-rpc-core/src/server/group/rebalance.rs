@@ -98,7 +98,8 @@ impl Member {
         progress
     }
 
-    /// Done when everything that was handed over has ended, and its new owners can know, or at `until`.
+    /// Done when every handler and everything that was handed over has ended, and the new owners can know,
+    /// or at `until`.
     pub(crate) fn handed_over(
         self: &Arc<Self>,
         until: Instant,

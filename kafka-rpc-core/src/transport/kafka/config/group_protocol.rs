@@ -14,8 +14,9 @@
 /// To change a group from `Classic` to `Consumer`, stop all of its servers, and then start the new ones: calls
 /// with a few seconds left are answered by these. Brokers don't convert a group whose servers run, since
 /// librdkafka puts data of its own into what `cooperative-sticky` assigns, as only a custom assignor is meant
-/// to. From `Consumer` to `Classic` a server at a time may be exchanged: no call fails, but calls that ran just
-/// before the group changed over may run again.
+/// to. From `Consumer` to `Classic` a server at a time may be exchanged: no call fails. Let the servers have their
+/// parts before the next one goes (their health names the partitions): when the last `Consumer` leaves, brokers
+/// refuse the commits of a `Classic` that hasn't caught up with the group, and what it did just before runs again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GroupProtocol {
