@@ -206,7 +206,8 @@ impl Poller {
     /// A group of the classic protocol first assigns nothing to a new member if the others have
     /// everything. They give something up, and a second round begins, a second after the member has
     /// joined. Who stops another server meanwhile, as a deploy does, would make that round the longer, with
-    /// partitions that nobody serves. KIP-848 says nothing where it assigns nothing.
+    /// partitions that nobody serves. To be assigned nothing again says little: a group that goes back from
+    /// KIP-848 answers that at once. KIP-848 itself says nothing where it assigns nothing.
     fn has_settled(&mut self, shared: &Shared, assigned: bool, now: Instant) -> bool {
         if shared.consumer_protocol {
             return true;
@@ -220,7 +221,7 @@ impl Poller {
                 false
             }
             None => false,
-            Some(since) => assigned || now.saturating_duration_since(since) >= SECOND_ROUND,
+            Some(since) => now.saturating_duration_since(since) >= SECOND_ROUND,
         }
     }
 
