@@ -26,7 +26,7 @@ async fn takes(what: &str, condition: impl Fn() -> bool) -> Duration {
     start.elapsed()
 }
 
-/// Guarantee: a server whose broker answers nothing says so within 5 s, while the process lives, and is
+/// Guarantee: a server and a client whose broker answers nothing say so within 5 s, while the process lives, and are
 /// ready again soon after the broker answers.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_pauses_shows_within_five_seconds_and_so_does_its_return() {
@@ -41,12 +41,8 @@ async fn a_broker_that_pauses_shows_within_five_seconds_and_so_does_its_return()
         .await
         .unwrap();
     let handle = server.handle();
-    let load: LoadClient = Client::connect(&kafka)
-        .await
-        .unwrap()
-        .attach()
-        .await
-        .unwrap();
+    let client = Client::connect(&kafka).await.unwrap();
+    let load: LoadClient = client.attach().await.unwrap();
     assert_eq!(load.echo(vec![1]).timeout(PATIENCE).await.unwrap(), [1]);
     takes("its partitions are known", || {
         let partitions = handle.health().partitions;
@@ -61,10 +57,19 @@ async fn a_broker_that_pauses_shows_within_five_seconds_and_so_does_its_return()
         assert_eq!(causes(&health)[0], HealthCause::Unreachable, "{health}");
         assert!(health.live);
         assert!(red < Duration::from_secs(5), "{red:?}");
+        let red = red + takes("the client is red, too", || !client.health().ready).await;
+        let health = client.health();
+        assert_eq!(
+            health.reasons[0].cause,
+            HealthCause::Unreachable,
+            "{health}"
+        );
+        assert!(red < Duration::from_secs(5), "{red:?}");
         broker.resume();
         let green = takes("green after it", || handle.health().ready).await;
         // Its session may have ended meanwhile, and then the group takes it anew.
         assert!(green < Duration::from_secs(10), "{green:?}");
+        takes("the client is green, too", || client.health().ready).await;
         assert_eq!(load.echo(vec![2]).timeout(PATIENCE).await.unwrap(), [2]);
     }
 

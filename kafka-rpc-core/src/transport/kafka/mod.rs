@@ -37,8 +37,9 @@
 //! 6. what is woken from its queues' callbacks: the sleep of the producer's thread, of a polling
 //!    consumer and of the listener's thread, and the waker of the reading task.
 //!
-//! A member's `partitions`, `last_commits`, `commit_since` and `leave_by`, the answers to its questions, the lease's lock, the producer's `batch` and
-//! `ended`, a client's last failure and a latch are leaves: under them nothing else is locked or called.
+//! A member's `partitions`, `last_commits`, `commit_since` and `leave_by`, the answers to its questions, the
+//! lease's lock, the producer's `batch` and `ended`, a client's last failure and a latch are leaves: under
+//! them nothing else is locked or called.
 //! [`lock_order`](crate::util::lock_order) has all ranks.
 
 mod admin;

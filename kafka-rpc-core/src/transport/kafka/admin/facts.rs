@@ -38,22 +38,31 @@ pub(in crate::transport::kafka) fn facts(
             Ok(admin) => admin,
             Err(error) => return drop(reply.send(Err(errors::from_creation(&error)))),
         };
-        permissions(&admin, &mut facts, left());
+        let are_permissions_known = permissions(&admin, &mut facts, left() / 2);
         let found = settings_of(&admin, &mut facts, left());
+        let found = found.or_else(|error| {
+            tracing::debug!(target: "kafka_rpc::librdkafka", %error, "can't ask for settings");
+            if are_permissions_known {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        });
         // Before the client is torn down, which takes its time.
         drop(reply.send(found.map(|()| facts)));
     })
 }
 
 /// Notes what may be done with each topic, as far as the broker tells.
-fn permissions(admin: &AdminClient<Events>, facts: &mut [TopicFacts], timeout: Duration) {
+/// Says whether it does.
+fn permissions(admin: &AdminClient<Events>, facts: &mut [TopicFacts], timeout: Duration) -> bool {
     let names: Vec<&str> = facts.iter().map(|one| one.topic.as_str()).collect();
     let known = match ffi::operations(admin.inner(), &names, timeout) {
         Ok(known) => known,
         // As good as unknown: brokers of before 2.3 don't tell either.
         Err(error) => {
             tracing::debug!(target: "kafka_rpc::librdkafka", %error, "can't ask what is allowed");
-            return;
+            return false;
         }
     };
     for one in facts {
@@ -63,6 +72,7 @@ fn permissions(admin: &AdminClient<Events>, facts: &mut [TopicFacts], timeout: D
             one.write = Permission::from(write);
         }
     }
+    true
 }
 
 /// Notes the settings of each topic that may be read.

@@ -1,8 +1,8 @@
 //! What happens after a rebalance: finds out where new partitions are to be read from, and reads them.
 //!
 //! The group's rebalance is answered at once, before anything is known of the new partitions:
-//! librdkafka stops all of them until then. Whatever they are asked for meanwhile comes as answers
-//! into a queue, and no partition is waited for by another.
+//! librdkafka stops all of them until then. Whatever is asked for the new ones comes as answers into a
+//! queue, and no partition that was there before waits for them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -119,7 +119,7 @@ fn assign(consumer: &ffi::Consumer<Context>, shared: &Shared, question: Question
     for partition in &new {
         let committed = committed.remove(partition).flatten();
         if let Some(committed) = &committed {
-            shared.known.committed(*partition, committed.next);
+            shared.known.starts_at(*partition, committed.next);
         }
         // Numbers alone are read from at once.
         let from = committed.as_ref();

@@ -91,13 +91,14 @@ pub(super) fn collect<C: ConsumerContext>(
 fn end(shared: &Shared, ended: Ended) {
     let last = lock(&shared.last_commits).remove(&ended.number);
     lock(&shared.commit_since).take();
+    shared.known.committed(&ended.committed);
     let Some((error, refused)) = ended.refused else {
-        for (partition, next) in lock(&shared.partitions).begun() {
-            shared.known.committed(partition, next);
-        }
         pulse::answered(shared);
         return shared.events.forget();
     };
+    if is_of_the_broker(&error) {
+        pulse::answered(shared);
+    }
     let is_note_refused = is_note_refused(&error);
     if is_note_refused {
         shared.without_notes.store(true, Ordering::Release);
@@ -144,6 +145,12 @@ fn with<C: ConsumerContext, T>(
     shared.committer.get()?.with(consumer, act)
 }
 
+/// Whether it is the broker that refused a commit; librdkafka's own codes are negative.
+fn is_of_the_broker(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| code as i32 > 0)
+}
+
 /// Whether a commit was refused as commits are now and then while the group's members change.
 fn is_of_a_rebalance(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
@@ -162,6 +169,15 @@ fn failed(shared: &Shared, refused: &[i32], without_note: bool) {
     let mut partitions = lock(&shared.partitions);
     for partition in refused {
         partitions.failed(*partition, without_note);
+    }
+}
+
+/// The last commits of which it isn't known how they end failed.
+pub(super) fn abandon(shared: &Shared) {
+    lock(&shared.commit_since).take();
+    let abandoned = std::mem::take(&mut *lock(&shared.last_commits));
+    for partitions in abandoned.into_values() {
+        not_handed_over(shared, &partitions);
     }
 }
 

@@ -100,6 +100,8 @@ impl Polled {
                     // Before the next one joins: no member is to be there twice.
                     drop(self.poller.take());
                     self.poller = self.recovery.next(settings, shared);
+                    // A member that isn't there has nothing to tell.
+                    shared.told(self.poller.is_none());
                 }
             }
         }

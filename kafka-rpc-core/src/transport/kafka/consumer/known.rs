@@ -109,9 +109,22 @@ impl Known {
         state.ends.extend(ends);
     }
 
-    /// Notes what is committed of a partition.
-    pub(super) fn committed(&self, partition: i32, next: i64) {
+    /// Notes what is committed of a partition that is new.
+    pub(super) fn starts_at(&self, partition: i32, next: i64) {
         lock(&self.state).committed.insert(partition, next);
+    }
+
+    /// Notes what the group has taken as committed, by partition: it takes it of its members only, and
+    /// only if they may read.
+    pub(super) fn committed(&self, committed: &[(i32, i64)]) {
+        if committed.is_empty() {
+            return;
+        }
+        let mut state = lock(&self.state);
+        state.committed.extend(committed.iter().copied());
+        if state.refused.take().is_some() {
+            state.accepted = true;
+        }
     }
 
     /// How the member is, which owns these partitions.
@@ -158,10 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn a_member_whose_commits_are_taken_is_accepted_again() {
+        let known = Known::default();
+        assert!(known.count(Some(5), true));
+        known.refuse(TransportError::new(TransportErrorKind::Other, "no"));
+        known.committed(&[]);
+        assert!(!known.count(Some(5), false));
+        known.committed(&[(0, 7)]);
+        assert!(known.count(Some(5), false));
+        assert_eq!(known.standing(&[]).trouble, None);
+    }
+
+    #[test]
     fn only_what_is_owned_and_known_has_progress() {
         let known = Known::default();
         known.ends([(0, 7), (1, 8)].into(), true);
-        known.committed(0, 5);
+        known.committed(&[(0, 5)]);
         let progress = known.standing(&[0, 1, 2]).progress;
         let one = |partition, end, committed| Lag {
             partition,

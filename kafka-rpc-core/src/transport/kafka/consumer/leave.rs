@@ -105,6 +105,7 @@ impl Leaving {
 
     fn end(&self, consumer: &BaseConsumer<Context>, shared: &Shared, is_told: bool) -> bool {
         commit::collect(consumer, shared, Duration::ZERO);
+        commit::abandon(shared);
         shared.told(is_told);
         // Too late to be committed.
         let lost = {

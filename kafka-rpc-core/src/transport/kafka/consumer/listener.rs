@@ -322,10 +322,8 @@ impl Reader {
     fn feel(&mut self) {
         while let Some(answer) = self.consumer.positions().answer() {
             self.asks = false;
-            let failed = match answer.found {
-                ffi::Found::Ends(_, failed) => failed,
-                ffi::Found::Failed(error) => error.rdkafka_error_code(),
-                ffi::Found::Committed(_) => continue,
+            let Some((_, failed)) = answer.found.ends(&[self.partition]) else {
+                continue;
             };
             let trouble = failed.map(|code| {
                 let doing = format!(

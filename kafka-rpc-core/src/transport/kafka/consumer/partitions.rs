@@ -29,7 +29,7 @@ struct Commits {
 }
 
 impl Partitions {
-    /// The group gives these. What an earlier assignment left behind is forgotten.
+    /// The group gives these. What is the member's already stays as it is.
     pub(in crate::transport::kafka) fn give(&mut self, partitions: &[i32]) {
         for partition in partitions {
             self.0.entry(*partition).or_insert(Partition::Given(None));
@@ -113,15 +113,6 @@ impl Partitions {
             let progress = commits.noted.take()?;
             commits.begun = Some(progress.clone());
             Some(progress)
-        });
-        begun.collect()
-    }
-
-    /// What was handed over last to be committed, by partition.
-    pub(in crate::transport::kafka) fn begun(&self) -> Vec<(i32, i64)> {
-        let begun = self.0.iter().filter_map(|(partition, state)| match state {
-            Partition::Owned(commits) => Some((*partition, commits.begun.as_ref()?.next)),
-            Partition::Given(_) => None,
         });
         begun.collect()
     }

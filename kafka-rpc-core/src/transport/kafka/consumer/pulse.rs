@@ -5,12 +5,11 @@
 //! and goes on without waiting for their answers. What the group's coordinator answers to commits, or
 //! doesn't, is known already.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::Offset;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 
 use super::member::Shared;
 use crate::transport::kafka::client::errors;
@@ -46,6 +45,9 @@ impl Pulse {
         use rdkafka::consumer::Consumer as _;
         let client = consumer.client().client();
         let generation = ffi::generation(client).filter(|_| ffi::is_member(client));
+        if assigned {
+            answered(shared);
+        }
         shared.known.count(generation, assigned)
     }
 
@@ -82,14 +84,8 @@ impl Pulse {
     /// Reads an answer.
     pub(super) fn take(&mut self, found: Found, shared: &Shared) {
         let asked = std::mem::take(&mut self.asked);
-        let (ends, failed) = match found {
-            // Of a leader that doesn't answer in time, librdkafka says nothing at all.
-            Found::Ends(ends, None) if asked.iter().any(|one| !ends.contains_key(one)) => {
-                (ends, Some(RDKafkaErrorCode::OperationTimedOut))
-            }
-            Found::Ends(ends, failed) => (ends, failed),
-            Found::Failed(KafkaError::OffsetFetch(code)) => (BTreeMap::new(), Some(code)),
-            Found::Failed(_) | Found::Committed(_) => return,
+        let Some((ends, failed)) = found.ends(&asked) else {
+            return;
         };
         shared.known.ends(ends, failed.is_none());
         let trouble = failed.map(|code| explain(code, shared));
@@ -97,7 +93,7 @@ impl Pulse {
     }
 }
 
-/// The coordinator has answered a commit.
+/// The coordinator has answered.
 pub(super) fn answered(shared: &Shared) {
     note(shared, None, false);
 }

@@ -13,8 +13,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::acceptance::{self, refusal};
+use super::commit;
 use super::member::{Shared, number};
 use super::poller::Poller;
+use super::pulse;
 use super::rebalance::Context;
 use crate::transport::kafka::admin::topics;
 use crate::transport::kafka::client::errors;
@@ -62,7 +64,9 @@ pub(super) fn subscribe(
 pub(super) fn fail(shared: &Shared, code: Code) {
     shared.sink.flush();
     let lost = std::mem::take(&mut *lock(&shared.partitions)).owned();
-    lock(&shared.last_commits).clear();
+    commit::abandon(shared);
+    // Who refuses a member for good has answered.
+    pulse::answered(shared);
     shared.joined.store(false, Ordering::Release);
     if !lost.is_empty() {
         let lost: Vec<u32> = lost.into_iter().map(number).collect();

@@ -34,6 +34,8 @@ pub(in crate::transport::kafka) struct Commits {
 #[derive(Debug)]
 pub(in crate::transport::kafka) struct Ended {
     pub(in crate::transport::kafka) number: usize,
+    /// What is committed now, by partition.
+    pub(in crate::transport::kafka) committed: Vec<(i32, i64)>,
     /// Why it failed, and for which partitions.
     pub(in crate::transport::kafka) refused: Option<(KafkaError, Vec<i32>)>,
 }
@@ -104,14 +106,20 @@ impl Commits {
         let first = std::iter::once(all)
             .chain(of_one)
             .find(|error| *error != no_error);
-        let refused = first.map(|error| {
-            let failed = partitions
-                .iter()
-                .filter(|one| all != no_error || one.err != no_error);
-            let error = KafkaError::ConsumerCommit(RDKafkaErrorCode::from(error));
-            (error, failed.map(|one| one.partition).collect())
-        });
-        Some(Ended { number, refused })
+        let (mut committed, mut failed) = (Vec::new(), Vec::new());
+        for one in partitions {
+            if all == no_error && one.err == no_error {
+                committed.push((one.partition, one.offset));
+            } else {
+                failed.push(one.partition);
+            }
+        }
+        let error = first.map(|error| KafkaError::ConsumerCommit(RDKafkaErrorCode::from(error)));
+        Some(Ended {
+            number,
+            committed,
+            refused: error.map(|error| (error, failed)),
+        })
     }
 }
 

@@ -67,6 +67,25 @@ pub(in crate::transport::kafka) enum Found {
     Failed(KafkaError),
 }
 
+impl Found {
+    /// The end offsets, where the ends of `asked` were asked for, and why one is missing; `None` if this
+    /// answers another question.
+    pub(in crate::transport::kafka) fn ends(
+        self,
+        asked: &[i32],
+    ) -> Option<(BTreeMap<i32, i64>, Option<RDKafkaErrorCode>)> {
+        match self {
+            // Of a leader that doesn't answer in time, librdkafka says nothing at all.
+            Self::Ends(ends, None) if asked.iter().any(|one| !ends.contains_key(one)) => {
+                Some((ends, Some(RDKafkaErrorCode::OperationTimedOut)))
+            }
+            Self::Ends(ends, failed) => Some((ends, failed)),
+            Self::Failed(KafkaError::OffsetFetch(code)) => Some((BTreeMap::new(), Some(code))),
+            Self::Failed(_) | Self::Committed(_) => None,
+        }
+    }
+}
+
 /// The address of a client that a thread uses.
 struct Address(*mut rdkafka_sys::rd_kafka_t);
 

@@ -14,8 +14,8 @@ use rdkafka_sys::bindings::{
 
 /// One of a client's queues.
 ///
-/// Its client is alive: whoever makes a queue promises to drop it first. Only the two owners in this
-/// folder make any, and they keep that order in their `Drop`.
+/// Its client is alive: whoever makes a queue promises to drop it first. Only this folder makes any,
+/// and their owners keep that order in their `Drop`.
 #[derive(Debug)]
 pub(super) struct Queue {
     queue: NonNull<rd_kafka_queue_t>,
