@@ -7,6 +7,7 @@ use std::time::Duration;
 use kafka_rpc_tests::broker::Cluster;
 use kafka_rpc_tests::driver::run::{Settings, run};
 use kafka_rpc_tests::driver::scenario::short;
+use kafka_rpc_tests::driver::server::Membership;
 use kafka_rpc_tests::driver::table;
 
 /// Guarantee: servers restart, servers and clients are killed, and brokers fail, and yet every call
@@ -25,6 +26,7 @@ fn short_scenarios_keep_what_they_assert() {
         rate: 300,
         seconds: None,
         calm: Duration::from_secs(1),
+        membership: Membership::default(),
         keep: None,
     };
     let mut failures = Vec::new();

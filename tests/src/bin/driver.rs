@@ -10,11 +10,12 @@ use std::time::Duration;
 use kafka_rpc_tests::broker::Cluster;
 use kafka_rpc_tests::driver::run::{Outcome, Settings, judge, run, schedule};
 use kafka_rpc_tests::driver::scenario::{self, Scenario};
+use kafka_rpc_tests::driver::server::Membership;
 use kafka_rpc_tests::driver::{CALL, SERVE, client, server, table};
 
 const USAGE: &str = "usage: driver --list | --scenario NAME… | --all | --judge FOLDER…
-              [--nodes 1|3] [--seed N] [--rate N] [--seconds N] [--json FILE]
-              [--keep FOLDER]
+              [--nodes 1|3] [--seed N] [--rate N] [--seconds N] [--kip-848] [--named]
+              [--json FILE] [--keep FOLDER]
 
 Runs each scenario on brokers of its own and prints a table. It fails if a scenario breaks what it
 asserts; tests/README.md says how to read the table.
@@ -23,6 +24,8 @@ asserts; tests/README.md says how to read the table.
   --seed     what decides calls and schedule; a random one by default, which is printed
   --rate     how many calls are made in a second; 300 by default
   --seconds  how long faults go on at least, instead of the scenario's own number of rounds
+  --kip-848  servers follow KIP-848 instead of the classic protocol
+  --named    servers have static names
   --json     where outcomes go with all violations
   --keep     where histories go, a folder for each scenario
   --judge    judges histories that were kept, and runs nothing";
@@ -65,6 +68,7 @@ struct Options {
     seed: Option<u64>,
     rate: Option<u32>,
     seconds: Option<u64>,
+    membership: Membership,
     json: Option<PathBuf>,
     keep: Option<PathBuf>,
 }
@@ -82,6 +86,8 @@ impl Options {
                 "--seed" => options.seed = Some(value()?.parse()?),
                 "--rate" => options.rate = Some(value()?.parse()?),
                 "--seconds" => options.seconds = Some(value()?.parse()?),
+                "--kip-848" => options.membership.kip_848 = true,
+                "--named" => options.membership.named = true,
                 "--json" => options.json = Some(value()?.into()),
                 "--keep" => options.keep = Some(value()?.into()),
                 "--scenario" => options.names = list(&mut arguments)?,
@@ -160,6 +166,7 @@ fn drive(options: &Options) -> Done {
         rate: options.rate.unwrap_or(300),
         seconds: options.seconds,
         calm: Duration::from_secs(5),
+        membership: options.membership,
         keep: options.keep.clone(),
     };
     eprintln!("seed {}", settings.seed);

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::event::{DRIVER, Event, Exit, Role};
 use super::history::Writer;
+use super::server::Membership;
 use super::workload::Mix;
 use super::{CALL, READY, SERVE, client, server};
 use crate::broker::Cluster;
@@ -30,6 +31,7 @@ pub(super) struct Setup {
     pub(super) mix: Mix,
     pub(super) rate: u32,
     pub(super) seed: u64,
+    pub(super) membership: Membership,
 }
 
 /// Servers, clients and brokers.
@@ -102,7 +104,7 @@ impl<'c> Fleet<'c> {
         self.last += 1;
         let number = self.last;
         self.history.record(Event::Started { number, role });
-        let started = Process::spawn(&mut self.command(role, number));
+        let started = Process::spawn(&mut self.command(role, index, number));
         let mut process = match started {
             Ok(process) => process,
             Err(error) => return self.exited(number, Exit::Failed(error.to_string())),
@@ -124,7 +126,7 @@ impl<'c> Fleet<'c> {
         });
     }
 
-    fn command(&self, role: Role, number: u32) -> Command {
+    fn command(&self, role: Role, index: usize, number: u32) -> Command {
         let Setup {
             program,
             prefix,
@@ -132,6 +134,7 @@ impl<'c> Fleet<'c> {
             mix,
             rate,
             seed,
+            membership,
         } = self.setup.clone();
         let brokers = self.cluster.bootstrap();
         let mut command = Command::new(program);
@@ -141,6 +144,8 @@ impl<'c> Fleet<'c> {
                 prefix,
                 folder,
                 number,
+                membership,
+                instance: membership.named.then(|| format!("server-{index}")),
             })),
             Role::Client => command.arg(CALL).arg(json(&client::Options {
                 brokers,

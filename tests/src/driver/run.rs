@@ -10,11 +10,13 @@ use super::fleet::{Fleet, Setup};
 use super::history::History;
 use super::scenario::{Concession, Scenario};
 use super::schedule::{self, Step};
+use super::server::Membership;
 use crate::broker::Cluster;
 use crate::run;
 
 /// How many clients there are.
 const CLIENTS: usize = 2;
+
 /// How a scenario is run.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -28,6 +30,8 @@ pub struct Settings {
     pub seconds: Option<u64>,
     /// How long calls are made before the first fault, and again after the last one's recovery.
     pub calm: Duration,
+    /// How servers are members of their group.
+    pub membership: Membership,
     /// Where the histories are kept; by default they are deleted.
     pub keep: Option<PathBuf>,
 }
@@ -87,6 +91,7 @@ pub fn run(
         mix: scenario.mix,
         rate: (settings.rate / u32::try_from(CLIENTS).unwrap_or(1)).max(1),
         seed: settings.seed,
+        membership: settings.membership,
     };
     let nodes = cluster.size();
     let mut fleet = Fleet::new(setup, cluster).map_err(|error| error.to_string())?;

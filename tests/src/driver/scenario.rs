@@ -3,7 +3,7 @@
 use super::checker::Invariant::{
     self, KeyOrder, KeyOverlap, NoRepeat, NotRunIsTrue, PatientCallsSucceed,
 };
-use super::schedule::{DrawRound, Node, Step};
+use super::schedule::{DrawRound, Node, Round, Step};
 use super::workload::Mix;
 
 /// Which faults strike which processes.
@@ -45,6 +45,9 @@ const CONCESSIONS: &[(&str, &[Invariant], &[Invariant])] = &[
     ("baseline",             &[],                              &[]),
     ("rolling-quick",        &[],                              &[]),
     ("rolling-mixed",        &[],                              &[]),
+    ("deploy-quick",         &[],                              &[]),
+    ("deploy-mixed",         &[],                              &[]),
+    ("join-leave",           &[],                              &[]),
     ("server-kill",          &[NoRepeat, PatientCallsSucceed], &[]),
     ("only-server-kill",     &[NoRepeat, PatientCallsSucceed], &[]),
     ("server-freeze",        &[NoRepeat, PatientCallsSucceed, NotRunIsTrue, KeyOverlap, KeyOrder], &[]),
@@ -61,7 +64,7 @@ const CONCESSIONS: &[(&str, &[Invariant], &[Invariant])] = &[
 ];
 
 /// Every scenario.
-pub const ALL: [Scenario; 16] = [
+pub const ALL: [Scenario; 19] = [
     Scenario {
         round: |round| {
             round.wait(5.0);
@@ -88,6 +91,35 @@ pub const ALL: [Scenario; 16] = [
         },
         rounds: 4,
         ..calm("rolling-mixed", "the same with handlers of up to 3 s")
+    },
+    Scenario {
+        servers: 3,
+        mix: Mix::Quick,
+        round: deploy,
+        rounds: 20,
+        answered: 90,
+        ..calm(
+            "deploy-quick",
+            "three servers restart in turn, 20 times; handlers take 3 ms at most",
+        )
+    },
+    Scenario {
+        servers: 3,
+        round: deploy,
+        rounds: 20,
+        ..calm("deploy-mixed", "the same with handlers of up to 3 s")
+    },
+    Scenario {
+        round: |round| {
+            round.then(Step::StartServer(2)).wait(2.0);
+            round.then(Step::StopServer(2)).wait(2.0);
+            round.then(Step::AwaitServer(2));
+        },
+        rounds: 30,
+        ..calm(
+            "join-leave",
+            "a third server joins or leaves in order every 2 s",
+        )
     },
     Scenario {
         round: |round| {
@@ -250,6 +282,13 @@ pub const ALL: [Scenario; 16] = [
         )
     },
 ];
+
+/// Restarts each of three servers.
+fn deploy(round: &mut Round<'_>) {
+    for server in 0..3 {
+        round.restart(server).wait(1.0);
+    }
+}
 
 /// The short variants that every test run makes.
 #[must_use]

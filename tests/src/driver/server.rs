@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use kafka_rpc::{Context, Kafka, Server};
+use kafka_rpc::{Context, GroupProtocol, Kafka, Server};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -29,6 +29,19 @@ pub struct Options {
     pub folder: PathBuf,
     /// The number of this process.
     pub number: u32,
+    /// How it is a member of its group.
+    pub membership: Membership,
+    /// Its static name, if it has one.
+    pub instance: Option<String>,
+}
+
+/// How servers are members of their group.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Membership {
+    /// They follow KIP-848, and otherwise the classic protocol.
+    pub kip_848: bool,
+    /// Each has a static name.
+    pub named: bool,
 }
 
 /// Serves until SIGTERM, which shuts it down at once, or SIGINT, which lets it end first what it has.
@@ -46,12 +59,19 @@ pub async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         number: options.number,
         runs: AtomicU64::new(0),
     };
-    let server = Server::builder(&Kafka::new(&options.brokers))
+    let protocol = if options.membership.kip_848 {
+        GroupProtocol::Consumer
+    } else {
+        GroupProtocol::Classic
+    };
+    let mut builder = Server::builder(&Kafka::new(&options.brokers).group_protocol(protocol))
         .topic_prefix(&options.prefix)
         .create_topics(topics())
-        .service(WorkloadServer::new(handlers))
-        .start()
-        .await?;
+        .service(WorkloadServer::new(handlers));
+    if let Some(instance) = options.instance {
+        builder = builder.instance(instance);
+    }
+    let server = builder.start().await?;
     println!("{READY}");
     tokio::select! {
         _ = terminate.recv() => {}
