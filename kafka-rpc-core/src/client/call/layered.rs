@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::call::{Request, Response};
 use crate::client::connection::Attached;
 use crate::client::outbound::draft::Prepared;
-use crate::client::outbound::submit::{Attempt, submit};
+use crate::client::outbound::sent::SentCall;
 use crate::client::timing::Timing;
 use crate::middleware::{BoxFuture, Service};
 use crate::wire::CallId;
@@ -109,19 +109,9 @@ async fn send(request: Request) -> Result<Response, RpcError> {
         ));
     };
     let clock = Arc::clone(&origin.attached.connection.clock);
-    let mut unsent = Some((origin, request));
-    let mut sent = poll_fn(|context| {
-        let Some((origin, request)) = unsent.take() else {
-            return Poll::Pending;
-        };
-        let attempt = Attempt {
-            started: origin.started,
-            now: clock.now(),
-            timing: origin.timing.map(Box::new),
-        };
-        Poll::Ready(submit(origin.attached, request, attempt, context.waker()))
-    })
-    .await?;
+    let timing = origin.timing.map(Box::new);
+    let mut sent = SentCall::new(origin.attached, request, origin.started, timing);
+    poll_fn(|context| Poll::Ready(sent.begin(clock.now(), context.waker()))).await?;
     let mut response = poll_fn(|context| sent.poll(context.waker())).await?;
     if let Some(timing) = sent.timing.take() {
         response.extensions.insert(*timing);

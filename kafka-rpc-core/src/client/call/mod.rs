@@ -17,9 +17,8 @@ use crate::client::call::layered::LayeredCall;
 use crate::client::call::with_metadata::MetadataCall;
 use crate::client::inbound::decode::{Answered, Decode};
 use crate::client::metadata::Reply;
-use crate::client::outbound::draft::Draft;
+use crate::client::outbound::draft::{Draft, Prepared};
 use crate::client::outbound::sent::SentCall;
-use crate::client::outbound::submit::{Attempt, submit};
 use crate::util::park;
 use crate::wire::CallId;
 
@@ -79,9 +78,8 @@ impl Stage {
             let Self::Draft(_, draft) = std::mem::replace(self, Self::Unsent(id)) else {
                 unreachable!("the stage was just seen to be a draft");
             };
-            match Self::start(draft, id, context) {
-                Ok(started) => *self = started,
-                Err(error) => return Poll::Ready(Err(error)),
+            if let Err(error) = self.start(draft, id, context) {
+                return Poll::Ready(Err(error));
             }
             if let Self::Sent(_) = self {
                 // The reply may already be there, but its waker is: nothing to poll yet.
@@ -116,23 +114,29 @@ impl Stage {
     }
 
     /// Makes the one request of a call and sends it, through the layers if there are any.
-    fn start(draft: Draft, id: CallId, context: &mut Context<'_>) -> Result<Self, RpcError> {
+    fn start(
+        &mut self,
+        draft: Draft,
+        id: CallId,
+        context: &mut Context<'_>,
+    ) -> Result<(), RpcError> {
         let prepared = draft.prepare(id)?;
         if let Some(outermost) = prepared.attached.connection.layers.outermost() {
-            return Ok(Self::Layered(LayeredCall::new(&*outermost, prepared)));
+            *self = Self::Layered(LayeredCall::new(&*outermost, prepared));
+            return Ok(());
         }
-        let attempt = Attempt {
-            started: prepared.started,
-            now: prepared.started,
-            timing: prepared.timing,
-        };
-        submit(
-            prepared.attached,
-            prepared.request,
-            attempt,
-            context.waker(),
-        )
-        .map(Self::Sent)
+        let Prepared {
+            attached,
+            request,
+            started,
+            timing,
+        } = prepared;
+        // It is sent from where it stays: a request is large.
+        *self = Self::Sent(SentCall::new(attached, request, started, timing));
+        match self {
+            Self::Sent(sent) => sent.begin(started, context.waker()),
+            _ => Ok(()),
+        }
     }
 }
 

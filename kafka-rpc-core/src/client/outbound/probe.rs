@@ -40,7 +40,8 @@ pub(super) fn begin(call: &SentCall, now: Instant, waker: &Waker) -> Option<Box<
         extensions: Extensions::default(),
     };
     let attached = Arc::clone(attached);
-    let mut probe = Box::new(SentCall::new(attached, request, call.partition, now, None));
+    let mut probe = Box::new(SentCall::new(attached, request, now, None));
+    probe.partition = call.partition;
     // Without it the call goes at once.
     probe.send(now, waker).ok()?;
     Some(probe)

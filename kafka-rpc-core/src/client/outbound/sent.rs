@@ -40,10 +40,9 @@ pub(in crate::client) struct SentCall {
 
 impl SentCall {
     /// A call that isn't sent yet.
-    pub(super) fn new(
+    pub(in crate::client) fn new(
         attached: Arc<Attached>,
         request: Request,
-        partition: u32,
         started: Instant,
         timing: Option<Box<Timing>>,
     ) -> Self {
@@ -51,7 +50,7 @@ impl SentCall {
         Self {
             attached,
             request,
-            partition,
+            partition: 0,
             sent_at: SentAt::UNTOLD,
             stamp: Stamp::default(),
             timeout_us: u32::try_from(timeout.as_micros()).unwrap_or(u32::MAX),
@@ -103,7 +102,6 @@ impl SentCall {
         let registry = &self.attached.connection.registry;
         let ending = ready!(registry.poll(self.request.id.sequence(), waker));
         self.ended = true;
-        self.tell(&ending);
         self.tell(&ending);
         Poll::Ready(match ending {
             Ending::Reply { envelope, arrival } => return self.replied(envelope, arrival, waker),

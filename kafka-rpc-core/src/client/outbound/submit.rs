@@ -1,6 +1,5 @@
 //! Registers an attempt of a call, and hands its command to the producer.
 
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -10,53 +9,38 @@ use crate::client::outbound::sent::SentCall;
 use crate::client::outbound::{encode, probe};
 use crate::client::partitions::SentAt;
 use crate::client::pending::{Awaits, Refusal};
-use crate::client::timing::Timing;
 use crate::transport::Record;
 use crate::{Code, Method, Outcome, RpcError};
 
-/// When an attempt is sent, and when its call began.
-pub(in crate::client) struct Attempt {
-    /// When the call was polled first.
-    pub(in crate::client) started: Instant,
-    pub(in crate::client) now: Instant,
-    /// Only of a call that is timed.
-    pub(in crate::client) timing: Option<Box<Timing>>,
-}
-
-/// Sends one attempt of a call, or first asks for the clock of the server that is to judge it.
-///
-/// # Errors
-/// Always with the outcome `NotRun`, as far as this attempt goes.
-pub(in crate::client) fn submit(
-    attached: Arc<Attached>,
-    request: Request,
-    attempt: Attempt,
-    waker: &Waker,
-) -> Result<SentCall, RpcError> {
-    let Attempt {
-        started,
-        now,
-        timing,
-    } = attempt;
-    if request.deadline <= now {
-        return Err(too_late(&attached, request.method));
-    }
-    let partition = encode::partition(&attached, &request, now)?;
-    let mut sent = SentCall::new(attached, request, partition, started, timing);
-    if sent.request.method.oneway {
-        sent.probe = probe::begin(&sent, now, waker);
-    }
-    if sent.probe.is_none() {
-        sent.send(now, waker)?;
-    }
-    Ok(sent)
-}
-
 impl SentCall {
+    /// Sends the command for the first time, or first asks for the clock of the server that is to judge it.
+    ///
+    /// # Errors
+    /// Always with the outcome `NotRun`, as far as this attempt goes. The call has ended then.
+    pub(in crate::client) fn begin(&mut self, now: Instant, waker: &Waker) -> Result<(), RpcError> {
+        self.choose(now).inspect_err(|_| self.ended = true)?;
+        if self.request.method.oneway {
+            self.probe = probe::begin(self, now, waker);
+        }
+        if self.probe.is_some() {
+            return Ok(());
+        }
+        self.send(now, waker)
+    }
+
+    /// Chooses where a call goes that has time left.
+    fn choose(&mut self, now: Instant) -> Result<(), RpcError> {
+        if self.request.deadline <= now {
+            return Err(too_late(&self.attached, self.request.method));
+        }
+        self.partition = encode::partition(&self.attached, &self.request, now)?;
+        Ok(())
+    }
+
     /// Sends the command, for the first time or once more.
     ///
     /// # Errors
-    /// As with [`submit`]. The call has ended then.
+    /// As with [`begin`](Self::begin).
     pub(super) fn send(&mut self, now: Instant, waker: &Waker) -> Result<(), RpcError> {
         let sent = self.try_send(now, waker);
         self.ended |= sent.is_err();
