@@ -47,9 +47,10 @@ impl ServerBuilder {
         self
     }
 
-    /// Makes it a static member with this name, which no other server of the group may have: if it is
-    /// back within the session timeout, 6 s by default, it gets its partitions back and no other
-    /// server is disturbed.
+    /// Makes it a static member with this name, which no other server of the group may have: if it
+    /// crashes and is back within the session timeout, 6 s by default, it gets its partitions back and no
+    /// other server is disturbed. When it is shut down it leaves the group as any other does, so that its
+    /// partitions are served meanwhile; by KIP-848 they wait for it for the session timeout.
     ///
     /// To Kafka the name is `{name}.{commands topic}.{length of the topic's name}`, since a group takes
     /// two members of one name for one, whatever topics they read.

@@ -9,6 +9,7 @@
 /// | who decides which server gets which partition | one of the servers | the coordinator |
 /// | session and heartbeat | `session.timeout.ms` (6 s) and `heartbeat.interval.ms` (500 ms) of the servers | `group.consumer.session.timeout.ms` (45 s by default) and `group.consumer.heartbeat.interval.ms` (5 s) of the brokers, or of the group |
 /// | how long a partition goes unserved when servers come and go | about a second | up to the brokers' heartbeat interval |
+/// | a server with a static name that is shut down | leaves, and others take over at once | its partitions wait for it, up to the session timeout |
 /// | two servers of one static name | the later one takes it; the earlier one goes on without a name | the later one is refused until the earlier one has left, or its session has ended |
 ///
 /// To change a group from `Classic` to `Consumer`, stop all of its servers, and then start the new ones: calls

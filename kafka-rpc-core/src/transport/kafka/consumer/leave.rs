@@ -31,7 +31,8 @@ const COMMIT_PAUSE: Duration = Duration::from_millis(20);
 pub(super) enum Leaving {
     /// What was done so far is committed first, so that little is left to the last moment.
     Committing { since: Instant, tried: Instant },
-    /// A static member keeps its partitions for its return, and commits them for the last time.
+    /// By KIP-848 a static member can't but keep its partitions for its return; it commits them for the
+    /// last time.
     Keeping(Instant),
     /// It waits until its partitions are given up, and the group is told.
     Unsubscribed(Instant),
@@ -85,7 +86,8 @@ impl Leaving {
     }
 
     fn give_up(consumer: &BaseConsumer<Context>, shared: &Shared) -> Self {
-        if shared.options.instance.is_none() {
+        let keeps = shared.consumer_protocol && shared.options.instance.is_some();
+        if !keeps || shared.known.is_fenced() {
             // A first assignment that comes after this must not subscribe once more.
             shared.joined.store(true, Ordering::Release);
             consumer.unsubscribe();
