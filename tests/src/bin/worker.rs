@@ -4,6 +4,8 @@
 //! SIGTERM.
 //! `worker client BROKERS PREFIX CALLS` makes that many calls at once over results partition 0,
 //! checks each reply against its own arguments, and prints its statistics.
+//! `worker caller BROKERS PREFIX MILLISECONDS` makes six calls, prints `calls`, makes one that takes so
+//! long, and prints how that ended.
 
 use std::io::Write;
 use std::time::Duration;
@@ -63,6 +65,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             serve(brokers, prefix, partitions.parse()?, grace).await
         }
         ["client", brokers, prefix, calls] => call(brokers, prefix, calls.parse()?).await,
+        ["caller", brokers, prefix, milliseconds] => {
+            wait(brokers, prefix, milliseconds.parse()?).await
+        }
         _ => Err("see the head of this file".into()),
     }
 }
@@ -118,5 +123,24 @@ async fn call(brokers: &str, prefix: &str, calls: usize) -> Result<(), Box<dyn s
         stats.in_flight,
         stats.resent
     ));
+    Ok(())
+}
+
+async fn wait(
+    brokers: &str,
+    prefix: &str,
+    milliseconds: u64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let client = Client::builder(&Kafka::new(brokers)).topic_prefix(prefix);
+    let load: LoadClient = client.connect().await?.attach().await?;
+    for _ in 0..6 {
+        load.echo(vec![1]).await?;
+    }
+    say("calls");
+    let call = load.sleep("for the caller".to_owned(), milliseconds);
+    match call.timeout(Duration::from_secs(20)).await {
+        Ok(_) => say("ended: answered"),
+        Err(error) => say(&format!("ended: {:?}", error.code())),
+    }
     Ok(())
 }

@@ -82,6 +82,7 @@ impl Questions {
         match answer.found {
             Found::Committed(committed) => question.committed = Some(committed),
             Found::Ends(ends, _) => question.ends = Some(ends),
+            Found::Id(_) => {}
             Found::Failed(error) => {
                 shared.trouble(&error);
                 self.open.swap_remove(index);
@@ -118,6 +119,7 @@ fn assign(consumer: &ffi::Consumer<Context>, shared: &Shared, question: Question
     let mut assigned = Vec::with_capacity(new.len());
     for partition in &new {
         let committed = committed.remove(partition).flatten();
+        let committed = committed.filter(|one| !shared.known.is_outdated(*partition, one.next));
         if let Some(committed) = &committed {
             shared.known.starts_at(*partition, committed.next);
         }

@@ -95,8 +95,11 @@ impl Polled {
                 // The consumer's teardown waits for its commits, and blocks as long as the group's
                 // coordinator can't be reached.
                 Turn::Left => drop(self.poller.take()),
-                Turn::Failed(code) => {
-                    recovery::fail(shared, code);
+                turn @ (Turn::Failed(_) | Turn::Replaced) => {
+                    match turn {
+                        Turn::Failed(code) => recovery::fail(shared, code),
+                        _ => recovery::replaced(shared),
+                    }
                     // Before the next one joins: no member is to be there twice.
                     drop(self.poller.take());
                     self.poller = self.recovery.next(settings, shared);

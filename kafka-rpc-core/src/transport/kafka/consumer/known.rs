@@ -28,6 +28,8 @@ struct State {
     leaders: Option<TransportError>,
     ends: BTreeMap<i32, i64>,
     committed: BTreeMap<i32, i64>,
+    /// What was committed of a topic that is gone.
+    outdated: BTreeMap<i32, i64>,
 }
 
 impl Default for Known {
@@ -127,6 +129,17 @@ impl Known {
         }
     }
 
+    /// The topic is gone of which something is committed, and another one has its name.
+    pub(super) fn outdate(&self) {
+        let mut state = lock(&self.state);
+        state.outdated = std::mem::take(&mut state.committed);
+    }
+
+    /// Whether it is of the topic that is gone that this is committed; to be asked once.
+    pub(super) fn is_outdated(&self, partition: i32, next: i64) -> bool {
+        lock(&self.state).outdated.remove(&partition) == Some(next)
+    }
+
     /// How the member is, which owns these partitions.
     pub(super) fn standing(&self, owned: &[i32]) -> Standing {
         let turned = Duration::from_millis(self.turned.load(Ordering::Relaxed));
@@ -180,6 +193,20 @@ mod tests {
         known.committed(&[(0, 7)]);
         assert!(known.count(Some(5), false));
         assert_eq!(known.standing(&[]).trouble, None);
+    }
+
+    #[test]
+    fn what_was_committed_of_a_topic_that_is_gone_is_outdated_once() {
+        let known = Known::default();
+        known.committed(&[(0, 7), (1, 8)]);
+        assert!(!known.is_outdated(0, 7));
+        known.outdate();
+        assert!(
+            !known.is_outdated(1, 9),
+            "somebody else has committed since"
+        );
+        assert!(known.is_outdated(0, 7));
+        assert!(!known.is_outdated(0, 7));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::transport::kafka::client::errors;
 use crate::transport::kafka::client::events::Events;
 use crate::transport::kafka::client::latch::Latch;
 use crate::transport::kafka::config::clients::Settings;
+use crate::transport::kafka::consumer::identity::{self, Identity};
 use crate::transport::kafka::consumer::reader_task::{More, Read, SharedReader};
 use crate::transport::kafka::ffi::{self, Polled};
 use crate::transport::{BoxFuture, Listener, ListenerSink, TransportError, TransportErrorKind};
@@ -110,6 +111,18 @@ struct Reader {
     trouble: Arc<Trouble>,
     /// A question is under way.
     asks: bool,
+    identity: Identity,
+}
+
+/// What isn't there any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// The records at the offset that comes next.
+    Records,
+    /// The topic, which a stale broker may say of one that is there.
+    Topic,
+    /// The topic: its name is another one's now.
+    Replaced,
 }
 
 /// What a poll came upon.
@@ -159,6 +172,7 @@ impl Reader {
             stop: Arc::new(Latch::default()),
             trouble: Arc::default(),
             asks: false,
+            identity: Identity::default(),
         };
         // On the consumer's own connection, which is free and is warm from then on.
         let timeout = until.saturating_duration_since(Instant::now());
@@ -170,6 +184,9 @@ impl Reader {
             timeout,
         )?;
         reader.assign(high)?;
+        reader
+            .identity
+            .ask(reader.consumer.positions(), &reader.topic);
         reader.prove(until)?;
         Ok(reader)
     }
@@ -252,11 +269,11 @@ impl Reader {
             // The group only exists by name: that it is denied changes nothing.
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {}
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                self.recover(false);
+                self.recover(Missing::Records);
             }
             Some(code) if errors::kind(code) == TransportErrorKind::UnknownTopic => {
                 self.trouble(error);
-                self.recover(true);
+                self.recover(Missing::Topic);
             }
             _ => self.trouble(error),
         }
@@ -269,22 +286,21 @@ impl Reader {
         self.events.forget();
     }
 
-    /// Finds out what the partition holds now, and goes on at the lowest offset. `missing`: the
-    /// topic was reported missing, which a stale broker may do of one that is there.
+    /// Finds out what the partition holds now, and goes on at the lowest offset.
     ///
     /// Another client asks: this one may have read ahead, and reading its events would throw those
     /// records away.
-    fn recover(&mut self, missing: bool) {
+    fn recover(&mut self, missing: Missing) {
         let lookup = match Lookup::open(&self.settings) {
             Ok(lookup) => lookup,
             Err(error) => return self.sink.trouble(error),
         };
-        let mut gone = false;
+        let mut gone = missing == Missing::Replaced;
         while !self.stop.is_open() {
             match self.holds(&lookup) {
                 Ok(None) => gone = true,
                 Ok(Some((low, high))) => {
-                    if missing && !gone && (low..=high).contains(&self.next) {
+                    if missing == Missing::Topic && !gone && (low..=high).contains(&self.next) {
                         return;
                     }
                     // Other records have these offsets now, unless only old ones were deleted.
@@ -293,7 +309,11 @@ impl Reader {
                         _ => None,
                     };
                     match self.assign(low) {
-                        Ok(()) => return self.sink.gap(lost),
+                        Ok(()) => {
+                            // What is there now is what is read.
+                            self.identity = Identity::default();
+                            return self.sink.gap(lost);
+                        }
                         Err(error) => self.sink.trouble(error),
                     }
                 }
@@ -321,6 +341,12 @@ impl Reader {
     /// else tells whether it is there.
     fn feel(&mut self) {
         while let Some(answer) = self.consumer.positions().answer() {
+            if answer.number == identity::NUMBER {
+                if self.identity.take(&answer.found) {
+                    self.recover(Missing::Replaced);
+                }
+                continue;
+            }
             self.asks = false;
             let Some((_, failed)) = answer.found.ends(&[self.partition]) else {
                 continue;
@@ -337,6 +363,7 @@ impl Reader {
             }
             *lock(&self.trouble) = trouble;
         }
+        self.identity.ask(self.consumer.positions(), &self.topic);
         if self.asks {
             return;
         }

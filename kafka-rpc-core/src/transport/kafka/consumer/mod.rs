@@ -15,6 +15,7 @@ mod assign;
 mod burst;
 mod commit;
 pub(super) mod group;
+mod identity;
 mod known;
 mod leave;
 pub(super) mod listener;

@@ -10,6 +10,7 @@ use super::acceptance::{self, GroupState};
 use super::assign::Questions;
 use super::burst::Burst;
 use super::commit;
+use super::identity::{self, Identity};
 use super::leave::Leaving;
 use super::member::Shared;
 use super::pulse::{self, Pulse};
@@ -55,6 +56,7 @@ pub(super) struct Poller {
     questions: Questions,
     leaving: Option<Leaving>,
     pulse: Pulse,
+    identity: Identity,
     /// Since when the group counts the member, and has given it nothing.
     empty_handed: Option<Instant>,
 }
@@ -67,6 +69,8 @@ pub(super) enum Turn {
     Left,
     /// The consumer has failed for good, with this code.
     Failed(RDKafkaErrorCode),
+    /// The topic was deleted, and its name is another one's now.
+    Replaced,
 }
 
 impl Poller {
@@ -79,6 +83,7 @@ impl Poller {
             questions: Questions::default(),
             leaving: None,
             pulse: Pulse::default(),
+            identity: Identity::default(),
             empty_handed: None,
         }
     }
@@ -98,6 +103,10 @@ impl Poller {
                 while let Some(answer) = self.consumer.positions().answer() {
                     if answer.number == pulse::NUMBER {
                         self.pulse.take(answer.found, shared);
+                    } else if answer.number == identity::NUMBER {
+                        if self.identity.take(&answer.found) {
+                            return Turn::Replaced;
+                        }
                     } else {
                         self.questions.take(answer, &self.consumer, shared);
                     }
@@ -112,6 +121,8 @@ impl Poller {
                     shared.known.turn();
                     self.look(shared);
                     self.pulse.beat(&self.consumer, shared);
+                    let topic = &shared.options.topic;
+                    self.identity.ask(self.consumer.positions(), topic);
                     commit::note(shared);
                     commit::begin(self.consumer.client(), shared);
                     self.rejoin(shared);

@@ -22,7 +22,7 @@ use crate::transport::kafka::admin::topics;
 use crate::transport::kafka::client::errors;
 use crate::transport::kafka::config::clients::Settings;
 use crate::transport::kafka::ffi;
-use crate::transport::{TransportError, TransportErrorKind};
+use crate::transport::{GroupOptions, TransportError, TransportErrorKind};
 use crate::util::sync::lock;
 use crate::util::throttle;
 
@@ -60,8 +60,8 @@ pub(super) fn subscribe(
     Ok(Poller::new(consumer))
 }
 
-/// What a fatal error of a member's consumer leads to: it has lost everything, and says why.
-pub(super) fn fail(shared: &Shared, code: Code) {
+/// The member has lost everything.
+fn lose(shared: &Shared) {
     shared.sink.flush();
     let lost = std::mem::take(&mut *lock(&shared.partitions)).owned();
     commit::abandon(shared);
@@ -72,6 +72,32 @@ pub(super) fn fail(shared: &Shared, code: Code) {
         let lost: Vec<u32> = lost.into_iter().map(number).collect();
         shared.sink.lost(&lost);
     }
+}
+
+fn refuse(shared: &Shared, trouble: TransportError) {
+    shared.known.refuse(trouble.clone());
+    shared.sink.trouble(trouble);
+}
+
+/// What it leads to that the topic's name is another one's now: what was read and committed means nothing
+/// any more.
+pub(super) fn replaced(shared: &Shared) {
+    lose(shared);
+    shared.known.outdate();
+    let GroupOptions { group, topic, .. } = &shared.options;
+    let message = format!(
+        "topic `{topic}` was deleted and made anew; the member of group `{group}` joins anew, and reads it \
+         from its beginning"
+    );
+    refuse(
+        shared,
+        TransportError::new(TransportErrorKind::Other, message),
+    );
+}
+
+/// What a fatal error of a member's consumer leads to: it has lost everything, and says why.
+pub(super) fn fail(shared: &Shared, code: Code) {
+    lose(shared);
     let named = shared.options.instance.is_some() && !shared.known.is_fenced();
     let trouble = match code {
         Code::FencedInstanceId if named => {
@@ -99,8 +125,7 @@ pub(super) fn fail(shared: &Shared, code: Code) {
             ),
         },
     };
-    shared.known.refuse(trouble.clone());
-    shared.sink.trouble(trouble);
+    refuse(shared, trouble);
 }
 
 /// The pauses between the consumers of one member.

@@ -47,7 +47,7 @@ pub(super) use consumer::Arrivals;
 pub(super) use consumer::{Consumer, Polled};
 pub(super) use delivery_event::{Failure, Report};
 pub(super) use describe::operations;
-pub(super) use positions::{Answer, Found};
+pub(super) use positions::{Answer, Found, Positions};
 pub(super) use producer::Producer;
 pub(super) use queue::Alerted;
 pub(super) use scheduling::with_batch_scheduling;

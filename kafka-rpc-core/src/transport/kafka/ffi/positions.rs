@@ -1,12 +1,12 @@
 //! Asks where partitions are to be read from, without waiting for the answer: what their group has
-//! committed, and where they end.
+//! committed, where they end, and which topic it is.
 //!
 //! What is committed is asked for by a thread of its own. Librdkafka 2.12 has a request that would need
 //! none, but ends the process where the group's coordinator is found only after the request's time is
-//! up. That of the ends goes to the partitions' leaders, and is safe.
+//! up. Those of the ends and of the topic go to other brokers, and are safe.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 use std::ptr;
 use std::slice;
 use std::sync::Arc;
@@ -18,16 +18,21 @@ use rdkafka::client::Client;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka_sys::bindings::{
-    RD_KAFKA_EVENT_LISTOFFSETS_RESULT, rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new,
-    rd_kafka_AdminOptions_set_opaque, rd_kafka_AdminOptions_set_request_timeout,
-    rd_kafka_ListOffsets, rd_kafka_ListOffsets_result_infos,
-    rd_kafka_ListOffsetsResultInfo_topic_partition, rd_kafka_admin_op_t, rd_kafka_committed,
-    rd_kafka_event_error, rd_kafka_event_opaque, rd_kafka_event_type, rd_kafka_resp_err_t,
-    rd_kafka_topic_partition_t,
+    RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT, RD_KAFKA_EVENT_LISTOFFSETS_RESULT,
+    rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new, rd_kafka_AdminOptions_set_opaque,
+    rd_kafka_AdminOptions_set_request_timeout, rd_kafka_AdminOptions_t, rd_kafka_DescribeTopics,
+    rd_kafka_DescribeTopics_result_topics, rd_kafka_ListOffsets, rd_kafka_ListOffsets_result_infos,
+    rd_kafka_ListOffsetsResultInfo_topic_partition, rd_kafka_TopicCollection_destroy,
+    rd_kafka_TopicCollection_of_topic_names, rd_kafka_TopicDescription_error,
+    rd_kafka_TopicDescription_topic_id, rd_kafka_Uuid_least_significant_bits,
+    rd_kafka_Uuid_most_significant_bits, rd_kafka_admin_op_t, rd_kafka_committed,
+    rd_kafka_event_DescribeTopics_result, rd_kafka_event_error, rd_kafka_event_opaque,
+    rd_kafka_event_type, rd_kafka_resp_err_t, rd_kafka_topic_partition_t,
 };
 
 use crate::transport::Committed;
 use crate::transport::kafka::ffi::delivery_event::Event;
+use crate::transport::kafka::ffi::describe;
 use crate::transport::kafka::ffi::queue::{Alerted, Queue, Target};
 use crate::util::lock_order::{COMMITTED_ANSWERS, COMMITTED_QUESTIONS};
 use crate::util::sync::{Mutex, lock};
@@ -64,6 +69,8 @@ pub(in crate::transport::kafka) enum Found {
     /// The end offsets, as far as they could be read, and why others couldn't. A leader that doesn't answer
     /// in time may be passed over without a word.
     Ends(BTreeMap<i32, i64>, Option<RDKafkaErrorCode>),
+    /// The topic's id; `None` if there is no such topic, or the broker is too old to tell.
+    Id(Option<u128>),
     Failed(KafkaError),
 }
 
@@ -81,7 +88,7 @@ impl Found {
             }
             Self::Ends(ends, failed) => Some((ends, failed)),
             Self::Failed(KafkaError::OffsetFetch(code)) => Some((BTreeMap::new(), Some(code))),
-            Self::Failed(_) | Self::Committed(_) => None,
+            Self::Failed(_) | Self::Committed(_) | Self::Id(_) => None,
         }
     }
 }
@@ -169,16 +176,49 @@ impl Positions {
     ) {
         let operation = rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS;
         // SAFETY: queue and client are alive, and the list is copied. The options are given back after
-        // the request has copied them, and setting a timeout fails only for one out of range. The
-        // number is no pointer to librdkafka, which hands it back as it is.
+        // the request has copied them.
+        unsafe {
+            let options = self.options(operation, number);
+            let (client, queue) = (self.queue.client(), self.queue.ptr());
+            rd_kafka_ListOffsets(client, partitions.ptr(), options, queue);
+            rd_kafka_AdminOptions_destroy(options);
+        }
+    }
+
+    /// Asks for the id of a topic; says whether an answer is to come.
+    pub(in crate::transport::kafka) fn ask_id(&self, topic: &str, number: usize) -> bool {
+        let Ok(name) = CString::new(topic) else {
+            return false;
+        };
+        let mut names = [name.as_ptr()];
+        let operation = rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+        // SAFETY: as in `ask_ends`. The collection copies the name, is given back once, and is copied by
+        // the request.
+        unsafe {
+            let topics = rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
+            let options = self.options(operation, number);
+            let (client, queue) = (self.queue.client(), self.queue.ptr());
+            rd_kafka_DescribeTopics(client, topics, options, queue);
+            rd_kafka_AdminOptions_destroy(options);
+            rd_kafka_TopicCollection_destroy(topics);
+        }
+        true
+    }
+
+    /// The options of a question, which are to be given back.
+    fn options(
+        &self,
+        operation: rd_kafka_admin_op_t,
+        number: usize,
+    ) -> *mut rd_kafka_AdminOptions_t {
+        // SAFETY: the client is alive. Setting a timeout fails only for one out of range. The number is
+        // no pointer to librdkafka, which hands it back as it is.
         unsafe {
             let options = rd_kafka_AdminOptions_new(self.queue.client(), operation);
             rd_kafka_AdminOptions_set_request_timeout(options, TIMEOUT_MS, ptr::null_mut(), 0);
             let opaque = ptr::without_provenance_mut::<c_void>(number);
             rd_kafka_AdminOptions_set_opaque(options, opaque);
-            let (client, queue) = (self.queue.client(), self.queue.ptr());
-            rd_kafka_ListOffsets(client, partitions.ptr(), options, queue);
-            rd_kafka_AdminOptions_destroy(options);
+            options
         }
     }
 
@@ -196,6 +236,7 @@ impl Positions {
             let found = match rd_kafka_event_type(event.ptr()) {
                 _ if error != NO_ERROR => failed(error),
                 RD_KAFKA_EVENT_LISTOFFSETS_RESULT => ends(&event),
+                RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT => id(&event),
                 _ => failed(rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__FAIL),
             };
             Some(Answer { number, found })
@@ -283,6 +324,28 @@ unsafe fn ends(event: &Event<'_>) -> Found {
         }
     }
     Found::Ends(ends, failed)
+}
+
+/// # Safety
+/// The event is the answer to a question for a topic's id.
+unsafe fn id(event: &Event<'_>) -> Found {
+    let mut count = 0;
+    // SAFETY: as the caller promises. All that is read is the event's, which has so many topics.
+    unsafe {
+        let result = rd_kafka_event_DescribeTopics_result(event.ptr());
+        let topics = rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+        let topics = describe::list(topics.cast_const(), count).iter();
+        let mut known =
+            topics.filter(|one| describe::code(rd_kafka_TopicDescription_error(**one)).is_none());
+        let bits = known.next().and_then(|topic| {
+            let id = rd_kafka_TopicDescription_topic_id(*topic).as_ref()?;
+            let high = rd_kafka_Uuid_most_significant_bits(id);
+            let low = rd_kafka_Uuid_least_significant_bits(id);
+            Some(u128::from(high.cast_unsigned()) << 64 | u128::from(low.cast_unsigned()))
+        });
+        // Brokers of before 2.8 know none, and tell zero.
+        Found::Id(bits.filter(|id| *id != 0))
+    }
 }
 
 impl std::fmt::Debug for Positions {
