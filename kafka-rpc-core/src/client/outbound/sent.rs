@@ -9,6 +9,7 @@ use crate::client::clocks::Stamp;
 use crate::client::connection::Attached;
 use crate::client::inbound::decode;
 use crate::client::outbound::probe;
+use crate::client::outbound::submit::register;
 use crate::client::partitions::SentAt;
 use crate::client::pending::{Arrival, Ending, NO_CALL};
 use crate::client::timing::{Moments, Timing};
@@ -182,6 +183,13 @@ impl SentCall {
         }
         match response {
             Ok(response) => Poll::Ready(Ok(response)),
+            // A copy of the answer to an attempt of before: that one was sent again since.
+            Err(refused)
+                if refused.is_clock_alone()
+                    && told.is_some_and(|(_, attempt)| attempt < self.request.attempt) =>
+            {
+                self.wait_on(refused.error, waker)
+            }
             Err(refused) if refused.is_clock_alone() => self.send_again(refused.error, waker),
             Err(refused) => Poll::Ready(Err(refused.error)),
         }
@@ -206,6 +214,18 @@ impl SentCall {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
+    }
+
+    /// Waits for the end of the attempt that is under way.
+    #[cold]
+    fn wait_on(&mut self, refusal: RpcError, waker: &Waker) -> Poll<Result<Response, RpcError>> {
+        let (request, timed) = (&self.request, self.timing.is_some());
+        if register(&self.attached, request, timed, self.resent, waker).is_err() {
+            return Poll::Ready(Err(refusal));
+        }
+        self.sent_at = SentAt::UNTOLD;
+        self.ended = false;
+        Poll::Pending
     }
 
     /// Notes when the call ended, if it is timed. Returns when decoding begins.

@@ -73,9 +73,7 @@ impl SentCall {
         }
         let asked = timing.as_ref().is_some_and(|timing| timing.asked);
         // The entry is gone when this is dropped, so that not even a panic leaves it behind.
-        if register(attached, request, timing.is_some(), self.resent, waker)? {
-            connection.alarm.ring_by(request.deadline);
-        }
+        register(attached, request, timing.is_some(), self.resent, waker)?;
         self.sent_at = if request.method.oneway {
             SentAt::UNTOLD
         } else {
@@ -103,15 +101,15 @@ impl SentCall {
     }
 }
 
-/// Makes the entry of this attempt, which ends by the call's deadline at the latest. Says whether the
-/// alarm must know of that.
-fn register(
+/// Makes the entry of this attempt, which ends by the call's deadline at the latest; or once more, for one
+/// that had it.
+pub(super) fn register(
     attached: &Attached,
     request: &Request,
     timed: bool,
     resent: bool,
     waker: &Waker,
-) -> Result<bool, RpcError> {
+) -> Result<(), RpcError> {
     let awaits = if request.method.oneway {
         Awaits::Acknowledgement
     } else {
@@ -126,7 +124,10 @@ fn register(
     } else {
         registry.insert(sequence, deadline, awaits, timed, waker.clone())
     };
-    entered.map_err(|refusal| not_registered(refusal, attached, request.method))
+    if entered.map_err(|refusal| not_registered(refusal, attached, request.method))? {
+        attached.connection.alarm.ring_by(deadline);
+    }
+    Ok(())
 }
 
 #[cold]

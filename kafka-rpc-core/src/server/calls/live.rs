@@ -1,5 +1,6 @@
 //! The calls that wait or run, and what finds each of them.
 
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
 use hashbrown::HashMap;
@@ -79,6 +80,14 @@ impl<L> LiveCalls<L> {
         }
         let ends = |entry: &Entry<L>| entry.generation == generation;
         self.others.get(key).is_some_and(ends) && self.others.remove(key).is_some()
+    }
+
+    /// The partitions of the calls.
+    pub(crate) fn partitions(&self) -> BTreeSet<u32> {
+        let last = self.last.iter().map(|(key, _)| key);
+        last.chain(self.others.keys())
+            .map(|key| key.partition)
+            .collect()
     }
 
     /// Takes out the calls of a partition, of these generations.

@@ -26,8 +26,10 @@ struct Owned {
     /// Nothing at or above this offset was started before the assignment; `None` if that isn't known.
     fresh: Option<i64>,
     tracker: Tracker,
-    /// Something was settled since the last commit was asked for.
+    /// Something is to be committed since a commit was last asked for.
     progressed: bool,
+    /// The length of the note that was made last, in characters; `usize::MAX` if it was too long.
+    note_length: usize,
 }
 
 /// A partition that is given up in order.
@@ -45,8 +47,6 @@ pub(crate) struct HandedOver {
 pub(crate) struct Offsets {
     owned: HashMap<u32, Owned>,
     generations: u64,
-    /// The longest note of those that were made last, as a share of what brokers take.
-    longest_note: usize,
 }
 
 impl Offsets {
@@ -76,7 +76,9 @@ impl Offsets {
                 generation,
                 fresh: [fresh, assigned.end].into_iter().flatten().min(),
                 tracker,
-                progressed: false,
+                // What an earlier owner's note says of calls that never started is outdated soon.
+                progressed: fresh.is_some(),
+                note_length: 0,
             },
         );
     }
@@ -163,23 +165,21 @@ impl Offsets {
     /// asked.
     pub(crate) fn progress(&mut self, own: Executor) -> Vec<Progress> {
         let progressed = self.owned.iter_mut().filter(|(_, owned)| owned.progressed);
-        let progress: Vec<Progress> = progressed
+        progressed
             .filter_map(|(partition, owned)| {
                 owned.progressed = false;
-                owned.progress(*partition, own, None)
+                let progress = owned.progress(*partition, own, None)?;
+                owned.note_length = progress.note.as_ref().map_or(usize::MAX, String::len);
+                Some(progress)
             })
-            .collect();
-        let lengths = progress
-            .iter()
-            .map(|one| one.note.as_ref().map_or(usize::MAX, String::len));
-        self.longest_note = lengths.max().unwrap_or(self.longest_note);
-        progress
+            .collect()
     }
 
     /// The length of the longest note that was made last, in characters; `usize::MAX` if one was too
     /// long.
-    pub(crate) const fn longest_note(&self) -> usize {
-        self.longest_note
+    pub(crate) fn longest_note(&self) -> usize {
+        let lengths = self.owned.values().map(|owned| owned.note_length);
+        lengths.max().unwrap_or(0)
     }
 
     /// A partition is given up in order: what was started goes on here, and all else is the next

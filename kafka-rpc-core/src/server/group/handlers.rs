@@ -110,9 +110,13 @@ impl Transition<'_> {
     }
 
     /// Stops the reading; says whether it was going on. A member that waits for news of calls that run
-    /// elsewhere reads on.
+    /// elsewhere reads on, as long as it isn't twice as full as it may be.
     pub(super) fn stop_reading(&mut self) -> bool {
-        let stopped = self.state.elsewhere.is_empty() && self.state.flow.stop();
+        let state = &mut *self.state;
+        let capacity = self.env.shared.limits.capacity;
+        let is_far_too_full = state.queue.queued() / 2 > capacity.commands
+            || state.flow.queued_bytes() / 2 > capacity.bytes;
+        let stopped = (state.elsewhere.is_empty() || is_far_too_full) && state.flow.stop();
         self.actions.flow |= stopped;
         stopped
     }

@@ -34,6 +34,9 @@ impl Member {
             let event = Event::Assigned(numbers.collect());
             transition.actions.events.push(event);
         });
+        if let Some(membership) = self.env.membership() {
+            membership.progressed();
+        }
     }
 
     /// What hasn't been started is left to the next owner; what runs goes on here, for the grace period
@@ -122,6 +125,10 @@ impl Member {
         self.transition(|transition| {
             let partitions = transition.state.offsets.all();
             transition.discard(&partitions);
+            // Also what was handed over, and hasn't had the whole of its grace period.
+            for partition in transition.state.live.partitions() {
+                transition.state.stopped_handlers += transition.interrupt(partition, |_| true);
+            }
             transition.abandon(&partitions);
         });
     }
@@ -243,7 +250,6 @@ impl Transition<'_> {
                 continue;
             }
             let stopped = self.interrupt(partition, |of| of <= generation);
-            self.state.handed_over.forget(partition);
             if stopped > 0 {
                 self.state.stopped_handlers += stopped;
                 let event = Event::GraceOver { partition, stopped };
