@@ -101,3 +101,31 @@ async fn a_second_attempt_promises_no_more_than_the_first() {
     assert_eq!(error.outcome(), Outcome::Unknown);
     assert_eq!(client.stats().resent, 1);
 }
+
+/// Guarantee: a copy of the answer to the first attempt doesn't end the second one.
+#[tokio::test(start_paused = true)]
+async fn a_copied_answer_ends_no_later_attempt() {
+    let sim = Sim::new();
+    let _server = sim.serve(&sim.node("server", HOUR_MS)).await;
+    let (client, deadlines) = sim.client(&sim.node("client", 0)).await;
+    let faults = sim.broker.faults();
+    faults.hold("Deadlines.commands").unwrap();
+    let call = deadlines.begin(u64::MAX).partition(1).timeout(MINUTE);
+    let call = tokio::spawn(call.with_metadata());
+    sleep(Duration::from_millis(10)).await;
+    // The server hears that its answer was lost, and writes it again.
+    let copied = Fate::Unacknowledged;
+    faults
+        .next_produced("Deadlines.results", copied, 1)
+        .unwrap();
+    faults.let_through("Deadlines.commands", 1, 1).unwrap();
+    until(|| client.stats().resent == 1).await;
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(
+        client.stats().in_flight,
+        1,
+        "the second attempt isn't read yet"
+    );
+    faults.release("Deadlines.commands").unwrap();
+    assert_eq!(call.await.unwrap().unwrap().attempt, 2);
+}
