@@ -82,14 +82,12 @@ impl SentCall {
 
     /// The answer, still encoded; or leaves the waker to be woken by the end.
     pub(in crate::client) fn poll(&mut self, waker: &Waker) -> Poll<Result<Response, RpcError>> {
+        // An answer is large, and isn't moved for nothing.
+        if !self.unclear {
+            return self.poll_attempt(waker);
+        }
         let ended = ready!(self.poll_attempt(waker));
-        Poll::Ready(ended.map_err(|error| {
-            if self.unclear {
-                error.of_another_attempt()
-            } else {
-                error
-            }
-        }))
+        Poll::Ready(ended.map_err(RpcError::of_another_attempt))
     }
 
     fn poll_attempt(&mut self, waker: &Waker) -> Poll<Result<Response, RpcError>> {
@@ -212,6 +210,7 @@ impl SentCall {
         }
         match self.send(now, waker) {
             Ok(()) => Poll::Pending,
+            Err(error) if self.unclear => Poll::Ready(Err(error.of_another_attempt())),
             Err(error) => Poll::Ready(Err(error)),
         }
     }

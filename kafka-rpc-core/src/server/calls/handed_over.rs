@@ -82,6 +82,12 @@ impl HandedOver {
         receiver
     }
 
+    /// Whether somebody waits.
+    #[inline]
+    pub(crate) const fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Until when somebody waits.
     pub(crate) fn waits_until(&self) -> Option<Instant> {
         self.waiting.iter().map(|(until, _)| *until).min()
@@ -89,16 +95,8 @@ impl HandedOver {
 
     /// Those who wait, if what they wait for has come. So many handlers run; one that was stopped does so
     /// until its task has dropped it.
-    pub(crate) fn done(
-        &mut self,
-        handlers: usize,
-        now: impl FnOnce() -> Instant,
-    ) -> Vec<oneshot::Sender<()>> {
-        if self.waiting.is_empty() {
-            return Vec::new();
-        }
+    pub(crate) fn done(&mut self, handlers: usize, now: Instant) -> Vec<oneshot::Sender<()>> {
         let all = self.calls.is_empty() && self.unreported == 0 && handlers == 0;
-        let now = now();
         let done = self
             .waiting
             .extract_if(.., |(until, _)| all || *until <= now);
@@ -134,22 +132,22 @@ mod tests {
         calls.begin(0, vec![1], now);
         let later = now + Duration::from_secs(1);
         let (mut waits, mut gives_up) = (calls.wait(later + REPORT_INTERVAL), calls.wait(later));
-        assert!(calls.done(1, || now).is_empty());
+        assert!(calls.done(1, now).is_empty());
         calls.end(0, 1);
         calls.reporting();
         assert_eq!(
-            (calls.done(0, || now).len(), calls.waits_until()),
+            (calls.done(0, now).len(), calls.waits_until()),
             (0, Some(later))
         );
-        drop(calls.done(0, || later));
+        drop(calls.done(0, later));
         assert_eq!(
             gives_up.try_recv(),
             Err(oneshot::error::TryRecvError::Closed)
         );
         assert_eq!(waits.try_recv(), Err(oneshot::error::TryRecvError::Empty));
         calls.reported();
-        assert!(calls.done(1, || later).is_empty(), "a handler runs");
-        drop(calls.done(0, || later));
+        assert!(calls.done(1, later).is_empty(), "a handler runs");
+        drop(calls.done(0, later));
         assert_eq!(waits.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct HandedOver {
 pub(crate) struct Offsets {
     owned: HashMap<u32, Owned>,
     generations: u64,
+    /// There is something to be committed that nobody was told of.
+    news: bool,
 }
 
 impl Offsets {
@@ -58,6 +60,7 @@ impl Offsets {
         runs_here: impl Fn(i64) -> bool,
     ) {
         let generation = self.next_generation();
+        self.news = true;
         let committed = assigned.committed.as_ref();
         let note = committed.and_then(|committed| {
             Note::decode(committed.next, committed.note.as_deref()?.as_bytes())
@@ -141,7 +144,8 @@ impl Offsets {
         let Some(owned) = self.current(record) else {
             return false;
         };
-        owned.progressed |= owned.tracker.settle(record.offset);
+        let news = owned.settle(record.offset);
+        self.news |= news;
         true
     }
 
@@ -150,8 +154,14 @@ impl Offsets {
         let Some(owned) = self.owned.get_mut(&partition) else {
             return false;
         };
-        owned.progressed |= owned.tracker.settle(offset);
+        let news = owned.settle(offset);
+        self.news |= news;
         true
+    }
+
+    /// Whether something is to be committed since this was last asked.
+    pub(crate) const fn has_news(&mut self) -> bool {
+        std::mem::replace(&mut self.news, false)
     }
 
     /// A call that ran on a former owner doesn't run there any more.
@@ -217,6 +227,12 @@ impl Offsets {
 }
 
 impl Owned {
+    /// Says whether there was nothing to be committed before.
+    fn settle(&mut self, offset: i64) -> bool {
+        let settled = self.tracker.settle(offset);
+        settled && !std::mem::replace(&mut self.progressed, true)
+    }
+
     /// What is to be committed; without a note where that would be longer than brokers take.
     fn progress(&self, partition: u32, own: Executor, fresh: Option<i64>) -> Option<Progress> {
         let next = self.tracker.position()?;

@@ -46,9 +46,9 @@ impl Member {
 
     /// Gives it its membership, whose sink leads to it.
     pub(crate) fn joined(&self, membership: Arc<dyn Membership>) {
+        self.env.joined(Arc::clone(&membership));
         // Records may come before `join` is done: what they wanted of the membership is made up for.
         membership.progressed();
-        self.env.joined(membership);
         self.steer();
     }
 
@@ -96,10 +96,13 @@ impl Member {
             state,
             actions,
         });
-        let handlers = state.queue.running();
-        let now = || self.env.shared.clock.now();
-        let done = state.handed_over.done(handlers, now);
-        actions.handed_over.extend(done);
+        if state.handed_over.is_waited_for() {
+            let handlers = state.queue.running();
+            let done = state
+                .handed_over
+                .done(handlers, self.env.shared.clock.now());
+            actions.handed_over.extend(done);
+        }
     }
 
     /// Carries out what had to wait until the state was unlocked; returns what the caller's thread has

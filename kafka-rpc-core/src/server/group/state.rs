@@ -114,7 +114,9 @@ impl Transition<'_> {
                 return;
             }
         }
-        if let Some(membership) = self.env.membership() {
+        if let Some(membership) = self.env.membership()
+            && state.offsets.has_news()
+        {
             membership.progressed();
         }
     }
