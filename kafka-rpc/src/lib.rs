@@ -60,7 +60,7 @@
 //! | `PermissionDenied`, `Unauthenticated` | `NotRun` | a broker refuses the access or the credentials | mend the brokers' access control or the settings of [`Kafka`] |
 //! | `ResourceExhausted` | `NotRun`\* | too many calls are in flight, or the server is full | wait for [`RpcError::retry_after`], or for own calls; call again |
 //! | `Unavailable` | `NotRun` | the command is certainly not in the log, or nothing could be set up | see that the brokers can be reached and the topics exist; call again |
-//! | `DeadlineExceeded` | `Unknown`; `NotRun` if it was not sent | no answer came in time | its text says whether the command is known to be in the log; call again only what may run twice |
+//! | `DeadlineExceeded` | `Unknown`; `NotRun` if it was not sent, or came too late and was never started | no answer came in time | its text says whether the command is known to be in the log; call again only what may run twice |
 //! | `Disconnected` | `Unknown` | the results topic lost records, or the client was closed | check the topic's retention; call again only what may run twice |
 //! | `Internal` | `Ran` | the handler panicked, or its answer can't be encoded | read the server's log |
 //! | `ReplyTooLarge` | `Ran` | the reply is larger than the limit | return less, or page through it |

@@ -9,7 +9,6 @@ use crate::client::clocks::Stamp;
 use crate::client::connection::Attached;
 use crate::client::inbound::decode;
 use crate::client::outbound::probe;
-use crate::client::outbound::submit::register;
 use crate::client::partitions::SentAt;
 use crate::client::pending::{Arrival, Ending, NO_CALL};
 use crate::client::timing::{Moments, Timing};
@@ -213,18 +212,6 @@ impl SentCall {
             Err(error) if self.unclear => Poll::Ready(Err(error.of_another_attempt())),
             Err(error) => Poll::Ready(Err(error)),
         }
-    }
-
-    /// Waits for the end of the attempt that is under way.
-    #[cold]
-    fn wait_on(&mut self, refusal: RpcError, waker: &Waker) -> Poll<Result<Response, RpcError>> {
-        let (request, timed) = (&self.request, self.timing.is_some());
-        if register(&self.attached, request, timed, self.resent, waker).is_err() {
-            return Poll::Ready(Err(refusal));
-        }
-        self.sent_at = SentAt::UNTOLD;
-        self.ended = false;
-        Poll::Pending
     }
 
     /// Notes when the call ended, if it is timed. Returns when decoding begins.

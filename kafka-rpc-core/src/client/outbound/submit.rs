@@ -1,9 +1,9 @@
 //! Registers an attempt of a call, and hands its command to the producer.
 
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Instant;
 
-use crate::call::Request;
+use crate::call::{Request, Response};
 use crate::client::connection::Attached;
 use crate::client::outbound::sent::SentCall;
 use crate::client::outbound::{encode, probe};
@@ -45,6 +45,23 @@ impl SentCall {
         let sent = self.try_send(now, waker);
         self.ended |= sent.is_err();
         sent
+    }
+
+    /// Waits for the end of the attempt that is under way, whose entry is gone; ends with `refusal` where it
+    /// can't have another one.
+    #[cold]
+    pub(super) fn wait_on(
+        &mut self,
+        refusal: RpcError,
+        waker: &Waker,
+    ) -> Poll<Result<Response, RpcError>> {
+        let (request, timed) = (&self.request, self.timing.is_some());
+        if register(&self.attached, request, timed, self.resent, waker).is_err() {
+            return Poll::Ready(Err(refusal));
+        }
+        self.sent_at = SentAt::UNTOLD;
+        self.ended = false;
+        Poll::Pending
     }
 
     fn try_send(&mut self, now: Instant, waker: &Waker) -> Result<(), RpcError> {
@@ -103,7 +120,7 @@ impl SentCall {
 
 /// Makes the entry of this attempt, which ends by the call's deadline at the latest; or once more, for one
 /// that had it.
-pub(super) fn register(
+fn register(
     attached: &Attached,
     request: &Request,
     timed: bool,

@@ -80,6 +80,34 @@ async fn a_call_that_outlasts_the_grace_period_is_stopped_and_runs_with_the_new_
     assert_eq!((a.started(), b.started()), (vec![vec![1]], vec![vec![1]]));
 }
 
+/// A, B, A and then C own the partition. The end of the first grace period is none of the call that A began
+/// after it.
+#[tokio::test(start_paused = true)]
+async fn each_assignment_has_a_grace_period_of_its_own() {
+    let rig = Rig::new();
+    let a = Peer::start_with(&rig, "a", |builder| builder.grace(seconds(4))).await;
+    a.reads(&rig, 1).await;
+    send(&rig, &hold(&rig, b"\x01"));
+    until(|| a.server.stats().running == 1).await;
+    let b = Peer::start(&rig, "b").await;
+    b.reads(&rig, 1).await;
+    tokio::time::sleep(seconds(1)).await;
+    b.server.shutdown().await.unwrap();
+    a.reads(&rig, 1).await;
+    let later = hold(&rig, b"\x02");
+    send(&rig, &later);
+    until(|| a.server.stats().running == 2).await;
+    tokio::time::sleep(seconds(1)).await;
+    let c = Peer::start(&rig, "c").await;
+    c.reads(&rig, 1).await;
+    until(|| a.diary.dropped.load(SeqCst) == 1).await;
+    a.gate.add_permits(1);
+    assert_eq!(rig.reply(later.call_id).await, Body::Value(b"\x02".into()));
+    tokio::time::sleep(seconds(20)).await;
+    assert_eq!(a.started(), [vec![1], vec![2]]);
+    assert_eq!(c.started(), [vec![1]], "only what A had to stop");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_may_not_report_stops_what_it_runs_before_the_new_owner_runs_it() {
     let rig = Rig::new();
