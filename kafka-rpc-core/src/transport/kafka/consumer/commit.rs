@@ -128,6 +128,7 @@ fn hand_over<C: ConsumerContext>(
     for one in progress {
         let mut element = list.add_partition(&shared.options.topic, number_of(one.partition));
         element.set_offset(Offset::Offset(one.next))?;
+        shared.known.asked(element.partition(), one.next);
         if let Some(note) = one.note.filter(|_| !is_plain) {
             element.set_metadata(note);
         }

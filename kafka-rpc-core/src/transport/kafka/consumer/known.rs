@@ -1,6 +1,6 @@
 //! What is known of how a member is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -28,8 +28,10 @@ struct State {
     leaders: Option<TransportError>,
     ends: BTreeMap<i32, i64>,
     committed: BTreeMap<i32, i64>,
+    /// What was to be committed last; it may be by now.
+    asked: BTreeMap<i32, i64>,
     /// What was committed of a topic that is gone.
-    outdated: BTreeMap<i32, i64>,
+    outdated: BTreeSet<(i32, i64)>,
 }
 
 impl Default for Known {
@@ -129,15 +131,25 @@ impl Known {
         }
     }
 
+    /// Notes what is to be committed of a partition.
+    pub(super) fn asked(&self, partition: i32, next: i64) {
+        lock(&self.state).asked.insert(partition, next);
+    }
+
     /// The topic is gone of which something is committed, and another one has its name.
     pub(super) fn outdate(&self) {
         let mut state = lock(&self.state);
-        state.outdated = std::mem::take(&mut state.committed);
+        let committed = std::mem::take(&mut state.committed);
+        let asked = std::mem::take(&mut state.asked);
+        state.outdated = committed.into_iter().chain(asked).collect();
     }
 
     /// Whether it is of the topic that is gone that this is committed; to be asked once.
     pub(super) fn is_outdated(&self, partition: i32, next: i64) -> bool {
-        lock(&self.state).outdated.remove(&partition) == Some(next)
+        let mut state = lock(&self.state);
+        let outdated = state.outdated.contains(&(partition, next));
+        state.outdated.retain(|(of, _)| *of != partition);
+        outdated
     }
 
     /// How the member is, which owns these partitions.
@@ -199,8 +211,10 @@ mod tests {
     fn what_was_committed_of_a_topic_that_is_gone_is_outdated_once() {
         let known = Known::default();
         known.committed(&[(0, 7), (1, 8)]);
+        known.asked(2, 9);
         assert!(!known.is_outdated(0, 7));
         known.outdate();
+        assert!(known.is_outdated(2, 9), "nobody knows how that ended");
         assert!(
             !known.is_outdated(1, 9),
             "somebody else has committed since"
