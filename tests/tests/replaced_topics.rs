@@ -1,4 +1,4 @@
-//! Topics that are made anew while a process stands still, on real Kafka.
+//! Results topics that are made anew while a client stands still, on real Kafka.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,6 @@ use kafka_rpc_tests::load::{self, LoadClient, LoadServer, Local};
 use kafka_rpc_tests::process::{Process, wait_until};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use tokio::task::JoinSet;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -75,37 +74,4 @@ async fn replies_of_a_new_topic_are_not_skipped_by_a_client_that_stood_still() {
         "{end}"
     );
     server.shutdown().await.unwrap();
-}
-
-/// Guarantee: a server that stood still runs the first commands of a topic that was made anew, too.
-#[tokio::test(flavor = "multi_thread")]
-async fn commands_of_a_new_topic_are_not_skipped_by_a_server_that_stood_still() {
-    let Some(shared) = broker::shared() else {
-        return;
-    };
-    let topics = shared.topics();
-    let prefix = topics.name("");
-    let mut server = worker(&["server", shared.bootstrap(), &prefix]);
-    server.wait_for_line("ready", PATIENCE);
-    let before = attach(&shared, &prefix).await;
-    for _ in 0..6 {
-        before.echo(vec![1]).timeout(PATIENCE).await.unwrap();
-    }
-    // Less than a session: it isn't expelled.
-    server.pause();
-    topics.delete("Load.commands");
-    let commands = topics.create("Load.commands", 1);
-    let load = attach(&shared, &prefix).await;
-    let mut calls = JoinSet::new();
-    for _ in 0..20 {
-        calls.spawn(load.echo(vec![2]).timeout(PATIENCE));
-    }
-    assert!(wait_until(PATIENCE, || holds(&shared, &commands, 20)));
-    server.resume();
-    while let Some(call) = calls.join_next().await {
-        let answer = call.unwrap();
-        assert!(answer.is_ok(), "{answer:?}; {}", server.output());
-    }
-    server.terminate();
-    assert!(server.wait(PATIENCE).unwrap().success());
 }
