@@ -184,9 +184,6 @@ impl Reader {
             timeout,
         )?;
         reader.assign(high)?;
-        reader
-            .identity
-            .ask(reader.consumer.positions(), &reader.topic);
         reader.prove(until)?;
         Ok(reader)
     }
@@ -194,6 +191,7 @@ impl Reader {
     /// Waits until a first fetch has succeeded. Everything before it can be done by who may know
     /// of the topic without reading it.
     fn prove(&mut self, until: Instant) -> Result<(), TransportError> {
+        self.identity.ask(self.consumer.positions(), &self.topic);
         let doing = format!("the topic {} can't be read", self.topic);
         while Instant::now() < until {
             match self.round() {
@@ -310,7 +308,6 @@ impl Reader {
                     };
                     match self.assign(low) {
                         Ok(()) => {
-                            // What is there now is what is read.
                             self.identity = Identity::default();
                             return self.sink.gap(lost);
                         }
